@@ -1,0 +1,141 @@
+import type { Bytes } from './bytes.ts';
+import type { RepositoryName, SiteName } from './desired.ts';
+import type { Instant } from './instant.ts';
+import type { Lsn } from './lsn.ts';
+import type { SegmentNumber, SegmentSize } from './segment.ts';
+import type { TimelineHistory, TimelineId } from './timeline.ts';
+
+/**
+ * Something that was looked at. `unknown` means that looking failed: it is never `absent`, and nothing destructive may rest on it.
+ */
+export type Observation<T> =
+  | { readonly kind: 'known'; readonly value: T; readonly at: Instant }
+  | { readonly kind: 'unknown'; readonly reason: string; readonly at: Instant };
+
+/** A PostgreSQL system identifier: an unsigned 64-bit number in decimal, kept as text. */
+export type SystemIdentifier = string & { readonly __systemIdentifier: unique symbol };
+export type BackupId = string & { readonly __backupId: unique symbol };
+
+export const systemIdentifier = (text: string): SystemIdentifier => text as SystemIdentifier;
+export const backupId = (text: string): BackupId => text as BackupId;
+
+export interface ObservedSite {
+  readonly site: SiteName;
+  readonly cluster: Observation<ObservedCluster>;
+  readonly repositories: ReadonlyMap<RepositoryName, Observation<ObservedRepository>>;
+  /** What lies in the data directory on this host; absent where hoard does not run beside the server. */
+  readonly host: Observation<ObservedHost> | undefined;
+}
+
+/** What the cluster's primary (or, where none answers, a standby) says. */
+export interface ObservedCluster {
+  readonly role: 'primary' | 'standby';
+  /** server_version_num, for example 180004. */
+  readonly version: number;
+  readonly systemIdentifier: SystemIdentifier;
+  readonly timeline: TimelineId;
+  readonly segmentSize: SegmentSize;
+  readonly currentLsn: Lsn;
+  /** pg_database_size over all databases: the estimate for a full backup. */
+  readonly dataBytes: Bytes;
+  readonly archiving: {
+    readonly mode: 'off' | 'on' | 'always';
+    /** Whether archive_command or archive_library is set to anything. */
+    readonly configured: boolean;
+    readonly lastArchived: string | undefined;
+    readonly lastFailed: string | undefined;
+    readonly failedCount: number;
+    /** The last attempt failed (last_failed_time is newer than last_archived_time). */
+    readonly failing: boolean;
+  };
+}
+
+export interface ObservedHost {
+  /** Names of WAL files with a `.ready` file in pg_wal/archive_status, oldest first. */
+  readonly ready: readonly string[];
+}
+
+/** What one repository holds for one site, from one complete listing. */
+export interface ObservedRepository {
+  /** Absent where nothing was ever written for the site. */
+  readonly identity: { readonly systemIdentifier: SystemIdentifier; readonly segmentSize: SegmentSize } | undefined;
+  /** Committed backups (those with a readable backup.json), oldest start first. */
+  readonly backups: readonly StoredBackup[];
+  /** Ids whose backup.json exists but could not be read: they may need anything, so nothing is pruned while one is there. */
+  readonly unreadableBackups: readonly { readonly id: BackupId; readonly reason: string }[];
+  /** WAL by timeline. */
+  readonly wal: ReadonlyMap<TimelineId, readonly StoredSegment[]>;
+  readonly histories: ReadonlyMap<TimelineId, TimelineHistory>;
+  /** Names of the stored `.partial` and `.backup` files. */
+  readonly otherWalFiles: ReadonlySet<string>;
+  readonly packs: readonly StoredPack[];
+  /** Objects that belong to no committed backup (manifests without backup.json, temporary files): key and size. */
+  readonly strays: readonly StoredObject[];
+  readonly holds: readonly StoredHold[];
+  readonly proofs: readonly StoredProof[];
+}
+
+/** What backup.json says. */
+export interface StoredBackup {
+  readonly id: BackupId;
+  readonly systemIdentifier: SystemIdentifier;
+  /** server_version_num. */
+  readonly version: number;
+  readonly method: 'local' | 'sql' | 'stream';
+  readonly timeline: TimelineId;
+  readonly startLsn: Lsn;
+  readonly stopLsn: Lsn;
+  readonly startTime: Instant;
+  readonly stopTime: Instant;
+  /** The backup carries the WAL that makes it consistent (wal.method none). */
+  readonly carriesWal: boolean;
+  /** Plain bytes of the cluster. */
+  readonly bytes: Bytes;
+  /** Bytes that this backup added to the repository. */
+  readonly storedBytes: Bytes;
+  /** Packs that the manifest names, its own and those of earlier backups. */
+  readonly packs: readonly PackReference[];
+}
+
+export interface PackReference {
+  readonly backup: BackupId;
+  readonly number: number;
+}
+
+/** One text for each pack, for sets, maps and messages. */
+export const packName = ({ backup, number }: PackReference): string => `${backup}/${number}`;
+
+export interface StoredPack extends PackReference {
+  readonly size: Bytes;
+  readonly storedAt: Instant;
+}
+
+export interface StoredSegment {
+  readonly number: SegmentNumber;
+  readonly size: Bytes;
+  readonly storedAt: Instant;
+  /** Hash of the plain content; more than one object with different hashes is a conflict and counts as missing. */
+  readonly hash: string;
+  readonly conflict: boolean;
+}
+
+export interface StoredObject {
+  readonly key: string;
+  readonly size: Bytes;
+  readonly storedAt: Instant;
+}
+
+export interface StoredHold {
+  readonly backup: BackupId;
+  readonly reason: string;
+  /** Absent: until released. */
+  readonly until: Instant | undefined;
+}
+
+/** A restore of a backup that was done and checked. */
+export interface StoredProof {
+  readonly backup: BackupId;
+  readonly at: Instant;
+  readonly durationMilliseconds: number;
+  readonly reachedLsn: Lsn;
+}

@@ -1,0 +1,124 @@
+import type { RepositoryName } from '../domain/desired.ts';
+import type { Duration } from '../domain/duration.ts';
+import { Failure } from '../domain/failure.ts';
+import type { ObservedRepository, ObservedSite } from '../domain/observed.ts';
+import type { ActionOutcome } from '../domain/outcome.ts';
+import type { PlannedAction } from '../domain/plan.ts';
+import { acquireLease, type Lease } from '../repository/lease.ts';
+import type { LeaseOwner } from '../repository/lease-owner.ts';
+import { createStore } from '../storage/open-store.ts';
+import { executeAction } from './actions/execute-action.ts';
+import { awaitsApprovalOnly } from './approval.ts';
+import { inputsDigest } from './digest.ts';
+import { observeOpened } from './observe-site.ts';
+import type { OpenedRepository, OpenedSite, SiteContext } from './open-site.ts';
+
+export interface SessionArguments {
+  readonly opened: OpenedSite;
+  readonly repository: RepositoryName;
+  /** The site as it was when the plan was made. */
+  readonly planned: ObservedSite;
+  /** The store is not there yet, and is to be made. */
+  readonly create: boolean;
+  /** Plans the site again, from an observation that is newer in this repository. */
+  readonly replan: (observed: ObservedSite) => readonly PlannedAction[];
+  readonly owner: LeaseOwner;
+  readonly waitFor: Duration;
+  readonly context: SiteContext;
+}
+
+/**
+ * The work of one plan on one site in one repository, under its lease. The lease is taken when the first action comes; then the
+ * repository is looked at and planned again, and only what comes out once more with the same digest is done. What this session has
+ * added itself is looked at before anything is removed, too.
+ */
+export class RepositorySession implements AsyncDisposable {
+  readonly #args: SessionArguments;
+  #lease: Lease | undefined;
+  #checked: Checked | undefined;
+
+  constructor(args: SessionArguments) {
+    this.#args = args;
+  }
+
+  /** Never throws: the outcome says what happened. */
+  async run(action: PlannedAction): Promise<ActionOutcome> {
+    const { context } = this.#args;
+    try {
+      return await this.#run(action);
+    } catch (error) {
+      const failure = error instanceof Failure ? error : (context.effects.signal.reason ?? error);
+      if (failure instanceof Failure) return { kind: 'failed', failure };
+      const message = error instanceof Error ? error.message : String(error);
+      return { kind: 'failed', failure: new Failure('bug', { message: `unexpected: ${message}`, cause: error }) };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lease?.[Symbol.asyncDispose]();
+  }
+
+  async #run(action: PlannedAction): Promise<ActionOutcome> {
+    const repository = this.#repository();
+    if (repository.opened instanceof Failure) return { kind: 'failed', failure: repository.opened };
+    const lease = (this.#lease ??= await this.#acquire(repository));
+    lease.check();
+    const stale = action.risk === 'destructive' && this.#checked?.addedSince === true;
+    const checked = (this.#checked = stale || this.#checked === undefined ? await this.#check(lease) : this.#checked);
+    const fresh = checked.actions.get(action.id);
+    if (fresh === undefined) return { kind: 'vanished', because: 'no longer needed when looked at under the lease' };
+    if (inputsDigest(fresh) !== inputsDigest(action) || !awaitsApprovalOnly(fresh)) {
+      return { kind: 'changed', because: 'the repository changed after this was planned; it is planned anew' };
+    }
+    const { opened, context } = this.#args;
+    const summary = await executeAction(action.work, {
+      ...context,
+      site: opened.site,
+      repo: repository.opened,
+      lease,
+      observed: checked.observed,
+    });
+    if (action.risk === 'additive') this.#checked = { ...checked, addedSince: true };
+    return { kind: 'done', summary };
+  }
+
+  async #acquire({ desired, opened }: OpenedRepository): Promise<Lease> {
+    if (opened instanceof Failure) throw opened;
+    const { create, context, owner, waitFor } = this.#args;
+    const { reporter, signal } = context.effects;
+    if (create) {
+      await createStore(desired, context.secrets);
+      reporter.report({
+        kind: 'note',
+        level: 'info',
+        message: `made a new repository "${desired.name}": ${opened.store.description}`,
+      });
+    }
+    return acquireLease(opened, { owner, waitFor, signal, reporter });
+  }
+
+  async #check(lease: Lease): Promise<Checked> {
+    const { planned, repository, replan, context } = this.#args;
+    const observed = await observeOpened(this.#repository(), lease.signal);
+    const observation = { kind: 'known', value: observed, at: context.effects.clock.now() } as const;
+    const again: ObservedSite = {
+      ...planned,
+      repositories: new Map(planned.repositories).set(repository, observation),
+    };
+    const actions = replan(again).filter((action) => action.repository === repository);
+    return { observed, actions: new Map(actions.map((action) => [action.id, action])), addedSince: false };
+  }
+
+  #repository(): OpenedRepository {
+    const repository = this.#args.opened.repositories.get(this.#args.repository);
+    if (repository) return repository;
+    throw new Failure('bug', { message: `the plan names repository "${this.#args.repository}", which was not opened` });
+  }
+}
+
+interface Checked {
+  readonly observed: ObservedRepository;
+  readonly actions: ReadonlyMap<string, PlannedAction>;
+  /** This session has added something since. */
+  readonly addedSince: boolean;
+}

@@ -1,0 +1,176 @@
+import { CODEC_EXTENSION, CODEC_NAMES, type CodecName } from '../codec/codec.ts';
+import type { SiteName } from '../domain/desired.ts';
+import { Failure, unreachable } from '../domain/failure.ts';
+import { type Instant, instant } from '../domain/instant.ts';
+import { type BackupId, backupId, type PackReference } from '../domain/observed.ts';
+import { timelineName } from '../domain/timeline.ts';
+import { recogniseWalFile, type WalFile } from '../domain/wal-file.ts';
+
+/** Every key of repository format v1, in both directions. Keys are pure text; nothing here touches a store. */
+
+export const REPOSITORY_KEY = 'hoard.json';
+
+export const SITES_PREFIX = 'sites/';
+export const sitePrefix = (site: SiteName): string => `${SITES_PREFIX}${site}/`;
+export const identityKey = (site: SiteName): string => `${sitePrefix(site)}site.json`;
+
+/** What a WAL object or another stored stream is named by: the hash of its plain content, and how it is encoded. */
+interface StoredContent {
+  /** SHA-256 of the plain content, 64 lower-case hexadecimal digits. */
+  readonly sha256: string;
+  readonly codec: CodecName;
+}
+
+const walFolder = (site: SiteName, file: WalFile): string => {
+  const timeline = `${sitePrefix(site)}wal/${timelineName(file.timeline)}/`;
+  return file.kind === 'history' ? timeline : `${timeline}${file.log}/`;
+};
+
+/** Lists every content stored under one WAL name. The hyphen keeps `.partial` and `.backup` files of the same segment apart. */
+export const walPrefix = (site: SiteName, file: WalFile): string => `${walFolder(site, file)}${file.name}-`;
+
+export const walKey = (site: SiteName, file: WalFile, content: StoredContent): string =>
+  `${walPrefix(site, file)}${content.sha256}.${CODEC_EXTENSION[content.codec]}`;
+
+export const timelinePrefix = (site: SiteName, timeline: WalFile['timeline']): string =>
+  `${sitePrefix(site)}wal/${timelineName(timeline)}/`;
+
+export const setAsidePrefix = (site: SiteName, file: WalFile, sha256: string): string =>
+  `${sitePrefix(site)}set-aside/${file.name}-${sha256}-`;
+
+export const setAsideKey = (site: SiteName, file: WalFile, content: StoredContent, at: Instant): string =>
+  `${setAsidePrefix(site, file, content.sha256)}${at}.${CODEC_EXTENSION[content.codec]}`;
+
+export const backupsPrefix = (site: SiteName): string => `${sitePrefix(site)}backups/`;
+export const backupPrefix = (site: SiteName, backup: BackupId): string => `${backupsPrefix(site)}${backup}/`;
+export const markerKey = (site: SiteName, backup: BackupId): string => `${backupPrefix(site, backup)}backup.json`;
+
+export const manifestKey = (site: SiteName, backup: BackupId, codec: CodecName): string =>
+  `${backupPrefix(site, backup)}manifest.ndjson.${CODEC_EXTENSION[codec]}`;
+
+export const packsPrefix = (site: SiteName): string => `${sitePrefix(site)}packs/`;
+
+export const packKey = (site: SiteName, pack: PackReference): string =>
+  `${packsPrefix(site)}${pack.backup}/${String(pack.number).padStart(8, '0')}.pack`;
+
+export const holdsPrefix = (site: SiteName, backup: BackupId): string => `${sitePrefix(site)}holds/${backup}/`;
+
+/** `name` is a lower-case DNS label. */
+export const holdKey = (site: SiteName, backup: BackupId, name: string): string =>
+  `${holdsPrefix(site, backup)}${name}.json`;
+
+export const proofsPrefix = (site: SiteName, backup: BackupId): string => `${sitePrefix(site)}proofs/${backup}/`;
+
+export const proofKey = (site: SiteName, backup: BackupId, at: Instant): string =>
+  `${proofsPrefix(site, backup)}${at}.json`;
+
+export const leasePrefix = (site: SiteName): string => `${sitePrefix(site)}lease/`;
+
+export const leaseKey = (site: SiteName, generation: number): string =>
+  `${leasePrefix(site)}${String(generation).padStart(12, '0')}.json`;
+
+/** Packs of one backup are numbered with eight digits, so at 64 MiB each a backup can hold 6 PiB. */
+export const MAX_PACK_NUMBER = 99_999_999;
+
+export type SiteKey =
+  | { readonly kind: 'identity' }
+  /** `codec` is absent where this version does not know the extension; name and hash count all the same. */
+  | { readonly kind: 'wal'; readonly file: WalFile; readonly sha256: string; readonly codec: CodecName | undefined }
+  | { readonly kind: 'set-aside'; readonly file: WalFile; readonly sha256: string; readonly at: Instant }
+  | { readonly kind: 'marker'; readonly backup: BackupId }
+  | { readonly kind: 'manifest'; readonly backup: BackupId; readonly codec: CodecName | undefined }
+  /** Anything else below a backup's own folder. */
+  | { readonly kind: 'in-backup'; readonly backup: BackupId }
+  | { readonly kind: 'pack'; readonly pack: PackReference }
+  | { readonly kind: 'hold'; readonly backup: BackupId; readonly name: string }
+  | { readonly kind: 'proof'; readonly backup: BackupId; readonly at: Instant }
+  | { readonly kind: 'lease'; readonly generation: number };
+
+const BACKUP = '(?<backup>\\d{8}T\\d{6}Z-[0-9a-f]{8})';
+const CONTENT = '(?<name>[0-9A-Z.a-z]+)-(?<sha256>[0-9a-f]{64})';
+const EXTENSION = '(?<extension>[a-z0-9]+(?:\\.[a-z0-9]+)*)';
+
+const FORMS: readonly (readonly [kind: SiteKey['kind'], form: RegExp])[] = [
+  ['identity', /^site\.json$/],
+  ['wal', new RegExp(`^wal/(?<timeline>[0-9A-F]{8})/(?:(?<log>[0-9A-F]{8})/)?${CONTENT}\\.${EXTENSION}$`)],
+  ['set-aside', new RegExp(`^set-aside/${CONTENT}-(?<at>\\d{1,15})\\.${EXTENSION}$`)],
+  ['marker', new RegExp(`^backups/${BACKUP}/backup\\.json$`)],
+  ['manifest', new RegExp(`^backups/${BACKUP}/manifest\\.ndjson\\.${EXTENSION}$`)],
+  ['in-backup', new RegExp(`^backups/${BACKUP}/.+$`)],
+  ['pack', new RegExp(`^packs/${BACKUP}/(?<number>\\d{8})\\.pack$`)],
+  ['hold', new RegExp(`^holds/${BACKUP}/(?<name>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\\.json$`)],
+  ['proof', new RegExp(`^proofs/${BACKUP}/(?<at>\\d{1,15})\\.json$`)],
+  ['lease', /^lease\/(?<generation>\d{12})\.json$/],
+];
+
+/** What a key below `sites/<site>/` is, or undefined where it is none of format v1's: such keys are somebody else's and left alone. */
+export function parseSiteKey(site: SiteName, key: string): SiteKey | undefined {
+  const prefix = sitePrefix(site);
+  if (!key.startsWith(prefix)) return undefined;
+  const rest = key.slice(prefix.length);
+  for (const [kind, form] of FORMS) {
+    const groups = form.exec(rest)?.groups;
+    if (groups || (kind === 'identity' && form.test(rest))) return buildKey(kind, groups ?? {});
+  }
+  return undefined;
+}
+
+function buildKey(kind: SiteKey['kind'], groups: Readonly<Record<string, string | undefined>>): SiteKey | undefined {
+  const backup = backupId(groups['backup'] ?? '');
+  const number = (name: string): number => Number(groups[name]);
+  switch (kind) {
+    case 'identity':
+      return { kind };
+    case 'wal': {
+      const file = recogniseWalFile(groups['name'] ?? '');
+      // A file in the folder of another timeline or log is not where this format puts it.
+      if (!file || timelineName(file.timeline) !== groups['timeline']) return undefined;
+      if ((file.kind === 'history' ? undefined : file.log) !== groups['log']) return undefined;
+      return { kind, file, sha256: groups['sha256'] ?? '', codec: codecNameOf(groups['extension'] ?? '') };
+    }
+    case 'set-aside': {
+      const file = recogniseWalFile(groups['name'] ?? '');
+      return file && { kind, file, sha256: groups['sha256'] ?? '', at: instant(number('at')) };
+    }
+    case 'manifest':
+      return { kind, backup, codec: codecNameOf(groups['extension'] ?? '') };
+    case 'marker':
+    case 'in-backup':
+      return { kind, backup };
+    case 'pack':
+      return { kind, pack: { backup, number: number('number') } };
+    case 'hold':
+      return { kind, backup, name: groups['name'] ?? '' };
+    case 'proof':
+      return { kind, backup, at: instant(number('at')) };
+    case 'lease':
+      return { kind, generation: number('generation') };
+    default:
+      return unreachable(kind);
+  }
+}
+
+/** The codec of a stored name's extension, or undefined where this version does not know it. */
+export function codecNameOf(extension: string): CodecName | undefined {
+  return CODEC_NAMES.find((name) => CODEC_EXTENSION[name] === extension);
+}
+
+/** A new backup id, `YYYYMMDDTHHMMSSZ-<8 hex>`: sorts by start time (UTC), unique by its random part. */
+export function newBackupId(startedAt: Instant, random: (count: number) => Uint8Array): BackupId {
+  const time = new Date(startedAt)
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replaceAll(/[-:]/g, '');
+  return backupId(`${time}-${Buffer.from(random(4)).toString('hex')}`);
+}
+
+const BACKUP_ID = new RegExp(`^${BACKUP}$`);
+
+/** Throws `value.invalid`. */
+export function parseBackupId(text: string): BackupId {
+  if (BACKUP_ID.test(text)) return backupId(text);
+  throw new Failure('value.invalid', {
+    message: `"${text}" is not a backup id`,
+    hint: 'ids look like 20261122T020000Z-1f2e3d4c; list them with `hoard backup list`',
+  });
+}
