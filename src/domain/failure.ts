@@ -90,6 +90,7 @@ export const FAILURES = {
   'store.changed': kind('transient', EXIT.failed, 'a conditional replace found another version of the object'),
   'store.denied': kind('terminal', EXIT.credentials, 'the store refused the credentials or the permission'),
   'store.unavailable': kind('transient', EXIT.failed, 'the store could not be reached or broke off'),
+  'store.throttled': kind('transient', EXIT.failed, 'the store asked to be called less often (429, 503 SlowDown)'),
   'store.full': kind('terminal', EXIT.failed, 'no space is left where the store or spool writes'),
   'store.incomplete': kind('transient', EXIT.failed, 'a body was shorter or longer than announced'),
 

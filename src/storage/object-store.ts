@@ -47,6 +47,13 @@ export interface ObjectStore {
    */
   deleteMany(keys: readonly string[], options: CallOptions): Promise<readonly DeleteResult[]>;
 
+  /**
+   * Removes what uploads of keys below `prefix` that began before `before` (epoch milliseconds) and never ended left behind,
+   * where the store keeps such things.
+   * Returns how many there were. Running uploads of anybody must be younger.
+   */
+  removeAbandonedUploads(prefix: string, before: number, options: CallOptions): Promise<number>;
+
   /** Releases sockets and handles. */
   close(): Promise<void>;
 }
@@ -65,6 +72,8 @@ export interface PutOptions extends CallOptions {
    * true, exactly one of concurrent creators succeeds. Absent: create or replace.
    */
   readonly ifAbsent?: boolean;
+  /** The object will soon be removed or replaced (lease, catalogue): the policy's object lock is not put on it. */
+  readonly unlocked?: boolean;
 }
 
 export interface GetOptions extends CallOptions {
@@ -89,9 +98,11 @@ export type DeleteResult =
   | { readonly key: string; readonly kind: 'retained'; readonly until: number | undefined }
   | { readonly key: string; readonly kind: 'failed'; readonly error: Error };
 
-interface StoreCapabilities {
-  /** put with `ifAbsent` is atomic among concurrent writers. */
+export interface StoreCapabilities {
+  /** put with `ifAbsent` is atomic among concurrent writers, for bodies of up to `conditionalCreateLimit` bytes. */
   readonly conditionalCreate: boolean;
+  /** Infinity where size does not matter. Above it `ifAbsent` is checked, but two concurrent writers may both succeed. */
+  readonly conditionalCreateLimit: number;
   /** A listing that starts after a write or delete has ended sees it. */
   readonly consistentListing: boolean;
   /** The store checks bodies against a checksum that the client sends. */

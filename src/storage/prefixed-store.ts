@@ -36,6 +36,10 @@ export function prefixedStore(store: ObjectStore, prefix: string): ObjectStore {
       const results = await store.deleteMany(keys.map(outer), options);
       return results.map((result): DeleteResult => inner(result));
     },
+    removeAbandonedUploads: async (keyPrefix, before, options) => {
+      checkPrefix(keyPrefix);
+      return store.removeAbandonedUploads(`${prefix}/${keyPrefix}`, before, options);
+    },
     close: async () => store.close(),
   };
 }

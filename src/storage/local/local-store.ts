@@ -20,6 +20,7 @@ export async function openLocalStore(directory: string): Promise<ObjectStore> {
     description: `local ${root.directory}`,
     capabilities: {
       conditionalCreate: true,
+      conditionalCreateLimit: Number.POSITIVE_INFINITY,
       consistentListing: true,
       checksumOnWrite: false,
       objectLock: false,
@@ -33,6 +34,8 @@ export async function openLocalStore(directory: string): Promise<ObjectStore> {
     },
     list: (prefix, options) => listObjects(root, prefix, options),
     deleteMany: async (keys, options) => deleteObjects(root, keys, options),
+    // Opening has done it, by a rule that needs no age: the writer's process is gone.
+    removeAbandonedUploads: async () => 0,
     close: async () => undefined,
   };
 }
