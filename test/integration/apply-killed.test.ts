@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../support/embedded-postgres.ts';
 import { type CliResult, LAUNCHER, type PolicyFolder, policyFolder, runHoard } from '../support/hoard-cli.ts';
@@ -15,11 +16,14 @@ const QUICKSTART = readFileSync(
 );
 // One backup is kept, and nothing beside it: every apply has something to remove.
 const SETTLED = QUICKSTART.replace('window: 7d', 'prune: auto').replace('keep: { last: 2 }', 'keep: { last: 1 }');
-// The same, with a backup that is always due.
+// The same, with a backup that is due as soon as the newest is older than this.
+const DUE_MILLISECONDS = 1000;
 const DUE = SETTLED.replace('schedule: { cron: "0 2 * * *" }', 'schedule: { every: 1s }');
 
 let place: PolicyFolder;
 let server: PostgresServer;
+/** When the last apply ended, which is after the start of the newest backup. */
+let appliedAt = 0;
 
 beforeAll(async () => {
   place = policyFolder(SETTLED);
@@ -45,13 +49,17 @@ const hoard = (args: readonly string[], environment: Readonly<Record<string, str
     environment: { HOARD_MAIN_URI: server.connectionUri(), ...environment },
   });
 
-const apply = (environment?: Readonly<Record<string, string>>): Promise<CliResult> =>
-  hoard(['apply', '--yes'], environment);
+async function apply(environment?: Readonly<Record<string, string>>): Promise<CliResult> {
+  const result = await hoard(['apply', '--yes'], environment);
+  appliedAt = Date.now();
+  return result;
+}
 
 /** One apply that takes a backup and removes the one before. The server's own wal push is not under observation. */
 async function applyDue(environment: Readonly<Record<string, string>>): Promise<CliResult> {
   // Any change makes new chunks, so that there is something to store.
   await server.query('update t set text = md5(random()::text) where id < 500');
+  await sleep(Math.max(0, appliedAt + DUE_MILLISECONDS - Date.now()));
   place.write(DUE);
   const result = await apply(environment);
   place.write(SETTLED);
