@@ -39,7 +39,7 @@ export function createSecretResolver(
 }
 
 /** For people: where the secret is looked for, for example `environment variable ORDERS_PG_URI`. Arguments of commands are left out. */
-function describeSecretReference(reference: SecretReference): string {
+export function describeSecretReference(reference: SecretReference): string {
   switch (reference.kind) {
     case 'env':
       return `environment variable ${reference.name}`;
