@@ -120,8 +120,12 @@ class Cluster implements CephServer {
     this.#spawn('ceph-osd', ['-i', '0']);
     await this.restart();
     await this.admin([
-      ...['user', 'create', '--uid=hoard', '--display-name=hoard'],
-      ...[`--access-key=${this.accessKey}`, `--secret=${this.secretKey}`],
+      'user',
+      'create',
+      '--uid=hoard',
+      '--display-name=hoard',
+      `--access-key=${this.accessKey}`,
+      `--secret=${this.secretKey}`,
     ]);
   }
 
@@ -162,7 +166,7 @@ class Cluster implements CephServer {
       command,
       args: all,
       ...ids
-    } = unprivileged(path.join('/usr/bin', program), [...['-c', this.#configuration], ...args, '-f']);
+    } = unprivileged(path.join('/usr/bin', program), ['-c', this.#configuration, ...args, '-f']);
     const log = openSync(this.#path(`log/${program}.out`), 'a');
     // A session of its own: Ctrl-C reaches the program that disposes of the servers, not the servers.
     const child = spawn(command, all, { ...ids, stdio: ['ignore', log, log], cwd: '/', detached: true });
