@@ -80,7 +80,11 @@ export interface DriverPutOptions extends DriverOptions {
 
 export interface DriverUpload {
   /** Sends part `index` (from 0); again where an earlier attempt failed. `offset` is where it begins in the object. */
-  putPart(part: { readonly index: number; readonly offset: number; readonly last: boolean }, body: Body, options: DriverOptions): Promise<void>;
+  putPart(
+    part: { readonly index: number; readonly offset: number; readonly last: boolean },
+    body: Body,
+    options: DriverOptions,
+  ): Promise<void>;
   /** Makes the object visible, whole. Returns only when it is durable and its size is what was sent; else it is not there. */
   complete(options: DriverOptions): Promise<ObjectInfo>;
   /** Gives back what was sent. Best effort: what cannot be removed now, `removeAbandonedUploads` finds later. */
