@@ -38,6 +38,17 @@ const ACCOUNT = 'devstoreaccount1';
 // https://learn.microsoft.com/azure/storage/common/storage-connect-azurite: the well-known key.
 const ACCOUNT_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
+// Told to end, azurite would wait for all connections before it writes its index; as a server that dies, it breaks them instead.
+const BREAK_CONNECTIONS = `data:text/javascript,${encodeURIComponent(`
+  import { Server } from 'node:http';
+  const { close } = Server.prototype;
+  Server.prototype.close = function (...args) {
+    close.apply(this, args);
+    this.closeAllConnections();
+    return this;
+  };
+`)}`;
+
 /** Starts it on a free loopback port, with its data in a temporary folder that goes with it. */
 export async function startAzurite(): Promise<AzuriteServer> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hoard-azurite-'));
@@ -71,7 +82,10 @@ async function start(folder: string, port: number): Promise<ChildProcess> {
   const options = ['--blobHost', '127.0.0.1', '--blobPort', String(port), '--location', folder];
   // The SDK speaks a newer version than azurite knows; telemetry would dial out.
   options.push('--skipApiVersionCheck', '--disableTelemetry', '--silent');
-  const server = spawn(process.execPath, [PROGRAM, ...options], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  const server = spawn(process.execPath, ['--import', BREAK_CONNECTIONS, PROGRAM, ...options], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let said = '';
   server.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-10_000);
@@ -106,8 +120,7 @@ async function end(server: ChildProcess): Promise<void> {
   const ended = once(server, 'exit');
   server.kill('SIGCONT');
   server.kill('SIGTERM');
-  // It waits for requests that are under way, which may be a stuck one of a test.
-  const late = setTimeout(() => server.kill('SIGKILL'), 5000);
+  const late = setTimeout(() => server.kill('SIGKILL'), 20_000);
   await ended;
   clearTimeout(late);
 }
