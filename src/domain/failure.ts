@@ -91,6 +91,11 @@ export const FAILURES = {
   'store.denied': kind('terminal', EXIT.credentials, 'the store refused the credentials or the permission'),
   'store.unavailable': kind('transient', EXIT.failed, 'the store could not be reached or broke off'),
   'store.throttled': kind('transient', EXIT.failed, 'the store asked to be called less often (429, 503 SlowDown)'),
+  'store.rejected': kind(
+    'terminal',
+    EXIT.failed,
+    'the store refused a request as wrong or too large; it would refuse it again',
+  ),
   'store.full': kind('terminal', EXIT.failed, 'no space is left where the store or spool writes'),
   'store.incomplete': kind('transient', EXIT.failed, 'a body was shorter or longer than announced'),
 

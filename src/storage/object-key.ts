@@ -18,6 +18,11 @@ function keyProblem(key: string): string | undefined {
   return undefined;
 }
 
+/** True where an object of this name can be one of ours; other names in a listing are skipped. */
+export function isKey(name: string): boolean {
+  return keyProblem(name) === undefined;
+}
+
 /** True where a name may be one segment of a key; backends that list directories skip other names. */
 export function isKeySegment(name: string): boolean {
   return !name.includes('/') && keyProblem(name) === undefined;

@@ -58,6 +58,7 @@ export interface ObjectStore {
   close(): Promise<void>;
 }
 
+/** A piece does not change any more once it was given: a put may keep it until the next ones have come. */
 export type ObjectBody = AsyncIterable<Uint8Array>;
 
 export interface CallOptions {

@@ -89,6 +89,9 @@ export function createBarReporter(args: {
         draw(`${title}: failed: ${event.message}\n`);
         return;
       }
+      case 'alert':
+        draw(event.raised ? `alert: ${event.message}\n` : `${event.message}\n`);
+        return;
       case 'note':
         draw(event.level === 'warning' ? `warning: ${event.message}\n` : `${event.message}\n`);
         return;

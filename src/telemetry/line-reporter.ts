@@ -63,6 +63,9 @@ export function createLineReporter(args: {
       case 'waiting':
         write(tasks.has(event.task) ? `${titleOf(event.task)}: ${event.message}` : event.message);
         return;
+      case 'alert':
+        write(event.raised ? `alert: ${event.message}` : event.message);
+        return;
       case 'note':
         write(event.level === 'warning' ? `warning: ${event.message}` : event.message);
         return;

@@ -20,4 +20,6 @@ export type ReportedEvent =
   | { readonly kind: 'failed'; readonly task: string; readonly message: string }
   /** Says what is waited for: `waiting for the lease of …`. The task may or may not have started. */
   | { readonly kind: 'waiting'; readonly task: string; readonly message: string }
+  /** Something needs a person's attention; until the same `alert` comes again with `raised` false. */
+  | { readonly kind: 'alert'; readonly alert: string; readonly raised: boolean; readonly message: string }
   | { readonly kind: 'note'; readonly level: 'info' | 'warning'; readonly message: string };

@@ -27,13 +27,14 @@ export interface StoreDriver {
   /**
    * Reads an object or an exact range of it, which is never empty. `store.not-found` where it is absent, `store.incomplete` where the
    * range reaches beyond its end, `store.changed` where `version` is given and is not what is stored now. The body may break off with
-   * `store.unavailable`; ending its iteration early releases the connection.
+   * `store.unavailable`, after which the rest is read with `version`; a checksum that does not fit is `store.incomplete`. Ending its
+   * iteration early releases the connection.
    */
   read(key: string, options: DriverReadOptions): Promise<DriverObject>;
 
   head(key: string, options: DriverOptions): Promise<ObjectInfo | undefined>;
 
-  /** One page in byte order of keys; `next` is absent on the last one. `startAfter` is exclusive and given for the first page only. */
+  /** One page in byte order of keys, which may be empty; names that are no valid keys may be in it. `next` is absent on the last one. `startAfter` is exclusive and given for the first page only. */
   listPage(prefix: string, options: DriverListOptions): Promise<DriverPage>;
 
   /** At most `capabilities.deleteBatch` keys; the results in the order of the keys. Throws where the request as a whole failed. */
@@ -87,7 +88,7 @@ export interface DriverUpload {
   ): Promise<void>;
   /** Makes the object visible, whole. Returns only when it is durable and its size is what was sent; else it is not there. */
   complete(options: DriverOptions): Promise<ObjectInfo>;
-  /** Gives back what was sent. Best effort: what cannot be removed now, `removeAbandonedUploads` finds later. */
+  /** Gives back what was sent; never called once a `complete` may have happened. Best effort: what cannot be removed now, `removeAbandonedUploads` finds later. */
   abort(options: DriverOptions): Promise<void>;
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../telemetry/effects.ts';
 import { Bandwidth } from './bandwidth.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { Gate } from './gate.ts';
+import type { UploadTroubles } from './upload-alerts.ts';
 
 /** What everything in the process that uses a repository shares. */
 export interface TransferLimits {
@@ -10,6 +11,7 @@ export interface TransferLimits {
   readonly upload: Bandwidth;
   readonly download: Bandwidth;
   readonly buffers: BufferBudget;
+  readonly troubles: UploadTroubles;
 }
 
 /** Where the policy says nothing: more than the engines have under way, less than any store objects to. */
@@ -23,5 +25,6 @@ export function createTransferLimits(declared: DesiredRepository['limits'], cloc
     upload: new Bandwidth(declared?.upload, clock),
     download: new Bandwidth(declared?.download, clock),
     buffers: new BufferBudget(BUFFERED_BYTES),
+    troubles: new Map(),
   };
 }
