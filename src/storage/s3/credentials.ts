@@ -1,0 +1,71 @@
+import type { DesiredS3 } from '../../domain/desired-storage.ts';
+import { describeSecretReference } from '../../policy/secret-resolver.ts';
+import type { StorageContext } from '../storage-context.ts';
+
+/** The declared keys, read when they are needed. */
+export interface S3Credentials {
+  /** What the SDK asks for every request. */
+  readonly provide: () => Promise<SdkCredentials>;
+  /** The store refused them: the next request reads them again, because they may have been rotated. */
+  forget(): void;
+  /** Which secret reference an error code of the store is about; never a value. */
+  blame(code: string | undefined): string;
+}
+
+interface SdkCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration: Date;
+}
+
+// A reference may be a command: it is not run for each of thousands of requests, and a rotated key is seen soon nevertheless.
+const KEEP_MILLISECONDS = 60_000;
+
+/** Undefined where the policy declares none: the SDK then searches its own chain. */
+export function declaredCredentials(
+  credentials: DesiredS3['credentials'],
+  context: StorageContext,
+  signal: AbortSignal,
+): S3Credentials | undefined {
+  if (credentials === undefined) return undefined;
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  let kept: { readonly at: number; readonly values: Promise<SdkCredentials> } | undefined;
+  const resolve = async (): Promise<SdkCredentials> => {
+    const [id, secret, token] = await Promise.all([
+      context.secrets.resolve(accessKeyId, signal),
+      context.secrets.resolve(secretAccessKey, signal),
+      sessionToken === undefined ? undefined : context.secrets.resolve(sessionToken, signal),
+    ]);
+    return {
+      accessKeyId: id.reveal(),
+      secretAccessKey: secret.reveal(),
+      ...(token !== undefined && { sessionToken: token.reveal() }),
+      // In the past, so that the SDK keeps nothing and asks again: what is kept is decided here.
+      expiration: new Date(0),
+    };
+  };
+  return {
+    provide: () => {
+      const now = context.clock.now();
+      if (kept === undefined || now - kept.at > KEEP_MILLISECONDS) {
+        const values = resolve();
+        kept = { at: now, values };
+        // A failed look-up is not kept.
+        values.catch(() => {
+          if (kept?.values === values) kept = undefined;
+        });
+      }
+      return kept.values;
+    },
+    forget() {
+      kept = undefined;
+    },
+    blame(code) {
+      if (code === 'SignatureDoesNotMatch') return describeSecretReference(secretAccessKey);
+      if (sessionToken !== undefined && (code === 'ExpiredToken' || code === 'InvalidToken'))
+        return describeSecretReference(sessionToken);
+      return describeSecretReference(accessKeyId);
+    },
+  };
+}
