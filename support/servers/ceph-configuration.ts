@@ -1,3 +1,6 @@
+/** The id of the one key that `aws:kms` may name. */
+export const CEPH_KMS_KEY = 'hoard-test-key';
+
 /** The configuration file of a small private cluster, all of it below `folder`. */
 export function cephConfiguration(cluster: {
   readonly folder: string;
@@ -47,6 +50,10 @@ export function cephConfiguration(cluster: {
     'rgw frontends': frontend,
     'rgw run sync thread': 'false',
     'rgw dynamic resharding': 'false',
+    // Keys of a made-up key service, so that server-side encryption can be asked for without TLS and without a real one.
+    'rgw crypt require ssl': 'false',
+    'rgw crypt s3 kms backend': 'testing',
+    'rgw crypt s3 kms encryption keys': `${CEPH_KMS_KEY}=${Buffer.alloc(32, 7).toString('base64')}`,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
   return `[global]\n${lines.join('\n')}\n`;

@@ -18,12 +18,15 @@ export interface CephServer extends AsyncDisposable {
   readonly region: string;
   readonly accessKey: string;
   readonly secretKey: string;
-  /** A client of the SDK with the server's credentials. */
-  client(): S3Client;
+  /** A client of the SDK, of the server's first user or of another. */
+  client(credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }): S3Client;
   makeBucket(name: string, options?: { readonly lock?: boolean; readonly versioning?: boolean }): Promise<void>;
-  /** SIGKILL to the gateway alone: what it has acknowledged stays, connections break. */
+  /**
+   * SIGKILL to the gateway alone: what it has acknowledged stays, connections break. For half a minute afterwards changes of users and
+   * buckets (not of objects) take ten seconds each, because the cluster still waits for the dead one: make those before.
+   */
   kill(): Promise<void>;
-  /** Starts the gateway again, on the same port. */
+  /** Starts the gateway again, on the same port; ends it orderly where it is running. */
   restart(): Promise<void>;
   /** Stops the OSD: connections stay, requests hang. */
   pause(): void;
@@ -183,7 +186,7 @@ class Cluster implements CephServer {
   }
 
   async restart(): Promise<void> {
-    if (this.#daemons.has('radosgw')) await this.#end('radosgw');
+    if (this.#daemons.has('radosgw')) await this.#end('radosgw', 'SIGTERM');
     const gateway = this.#spawn('radosgw', ['-n', 'client.rgw']);
     const end = performance.now() + READY_WITHIN;
     while (!(await answers(this.endpoint))) {
@@ -205,12 +208,12 @@ class Cluster implements CephServer {
     return this.#run('radosgw-admin', ['-n', 'client.rgw', ...args]);
   }
 
-  client(): S3Client {
+  client(credentials = { accessKeyId: this.accessKey, secretAccessKey: this.secretKey }): S3Client {
     const client = new S3Client({
       endpoint: this.endpoint,
       region: this.region,
       forcePathStyle: true,
-      credentials: { accessKeyId: this.accessKey, secretAccessKey: this.secretKey },
+      credentials,
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     });
@@ -237,7 +240,7 @@ class Cluster implements CephServer {
     return files.map((file) => (existsSync(file) ? `${file}:\n${readFileSync(file, 'utf8')}` : '')).join('\n');
   }
 
-  async #end(program: string): Promise<void> {
+  async #end(program: string, signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): Promise<void> {
     const daemon = this.#daemons.get(program);
     if (daemon === undefined) return;
     this.#daemons.delete(program);
@@ -245,7 +248,7 @@ class Cluster implements CephServer {
       const ended = new Promise((resolve) => daemon.child.once('exit', resolve));
       // What was started unreferenced must now keep this process waiting.
       daemon.child.ref();
-      daemon.child.kill('SIGKILL');
+      daemon.child.kill(signal);
       await ended;
     }
     daemon.watchdog.kill('SIGKILL');
