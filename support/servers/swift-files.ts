@@ -1,0 +1,99 @@
+import { copyFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+export interface SwiftPorts {
+  readonly proxy: number;
+  readonly account: number;
+  readonly container: number;
+  readonly object: number;
+  readonly memcached: number;
+}
+
+export interface SwiftOptions {
+  /** Filters that are left out of the proxy's pipeline, to be a Swift that cannot do everything: `bulk`, `slo`. */
+  readonly without?: readonly string[];
+  /** The lowest limit that Swift accepts is 1; its default is 1,000. */
+  readonly maxManifestSegments?: number;
+}
+
+/** Everything that the servers read, in a folder of their own. */
+export function writeSwiftFiles(
+  folder: string,
+  ports: SwiftPorts,
+  options: SwiftOptions & { readonly user: string },
+): void {
+  const write = (name: string, lines: readonly string[]): void =>
+    writeFileSync(path.join(folder, name), `${lines.join('\n')}\n`);
+  copyFileSync('/etc/swift/swift.conf', path.join(folder, 'swift.conf'));
+  const common = (port: number): readonly string[] => [
+    '[DEFAULT]',
+    'bind_ip = 127.0.0.1',
+    `bind_port = ${port}`,
+    `swift_dir = ${folder}`,
+    `user = ${options.user}`,
+    'workers = 0',
+    'log_address = /dev/null',
+  ];
+  for (const name of ['account', 'container', 'object'] as const) {
+    write(`${name}-server.conf`, [
+      ...common(ports[name]),
+      `devices = ${path.join(folder, 'dev')}`,
+      'mount_check = false',
+      'disable_fallocate = true',
+      // A machine under load must not make a listing miss an object: nothing here delivers an update that came too late.
+      ...(name === 'object' ? ['container_update_timeout = 60'] : []),
+      'conn_timeout = 20',
+      '[pipeline:main]',
+      `pipeline = ${name}-server`,
+      `[app:${name}-server]`,
+      `use = egg:swift#${name}`,
+    ]);
+  }
+  write('proxy-server.conf', [...common(ports.proxy), ...proxy(ports, options)]);
+  write('rings.py', rings(folder, ports));
+}
+
+const PIPELINE =
+  'catch_errors gatekeeper healthcheck cache listing_formats bulk tempauth copy container-quotas account-quotas slo dlo proxy-server';
+
+function proxy(ports: SwiftPorts, options: SwiftOptions): readonly string[] {
+  const pipeline = PIPELINE.split(' ').filter((name) => options.without?.includes(name) !== true);
+  const filter = (name: string, ...lines: readonly string[]): readonly string[] => [
+    `[filter:${name}]`,
+    `use = egg:swift#${name.replace('cache', 'memcache').replace('-', '_')}`,
+    ...lines,
+  ];
+  return [
+    '[pipeline:main]',
+    `pipeline = ${pipeline.join(' ')}`,
+    '[app:proxy-server]',
+    'use = egg:swift#proxy',
+    'account_autocreate = true',
+    'conn_timeout = 20',
+    'node_timeout = 60',
+    ...['catch_errors', 'gatekeeper', 'healthcheck', 'listing_formats', 'bulk', 'copy', 'dlo'].flatMap((name) =>
+      filter(name),
+    ),
+    ...filter('container-quotas'),
+    ...filter('account-quotas'),
+    ...filter('slo', `max_manifest_segments = ${options.maxManifestSegments ?? 1000}`),
+    ...filter('cache', `memcache_servers = 127.0.0.1:${ports.memcached}`),
+    ...filter(
+      'tempauth',
+      'user_test_tester = testing .admin',
+      'user_test_reader = reading',
+      'storage_url_scheme = http',
+    ),
+  ];
+}
+
+/** One device, one replica, two partitions. The ring-builder program takes seven times as long as doing it in one process. */
+const rings = (folder: string, ports: SwiftPorts): readonly string[] => [
+  'import os',
+  'from swift.common.ring import RingBuilder',
+  `for name, port in [('account', ${ports.account}), ('container', ${ports.container}), ('object', ${ports.object})]:`,
+  '    builder = RingBuilder(1, 1, 0)',
+  "    builder.add_dev({'id': 0, 'region': 1, 'zone': 1, 'weight': 1, 'ip': '127.0.0.1', 'port': port, 'device': 'd1'})",
+  '    builder.rebalance()',
+  `    builder.get_ring().save(os.path.join('${folder}', name + '.ring.gz'))`,
+];
