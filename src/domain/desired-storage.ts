@@ -52,7 +52,7 @@ export interface DesiredS3 extends Network {
   readonly userAgent: string | undefined;
 }
 
-interface DesiredGcs extends Network {
+export interface DesiredGcs extends Network {
   readonly type: 'gcs';
   readonly bucket: string;
   readonly project: string | undefined;

@@ -27,7 +27,7 @@ export async function* abortable(source: AsyncIterable<Uint8Array>, signal: Abor
 }
 
 /** One listener a step, removed with it: racing against one long-lived promise would keep a reaction for every step. */
-async function orAbort<T>(step: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function orAbort<T>(step: Promise<T>, signal: AbortSignal): Promise<T> {
   let abort: () => void = () => undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
