@@ -61,9 +61,10 @@ function install(directory, what) {
 }
 
 /**
- * Installs what is missing; does nothing, in a few milliseconds, where all is there. `servers`: also PostgreSQL for the demo and the tests.
+ * Installs what is missing; does nothing, in a few milliseconds, where all is there. `servers`: also PostgreSQL for the demo and the tests;
+ * `storageServers`: also what the tests of the storage backends need from npm.
  */
-export function ensureInstalled({ servers = true } = {}) {
+export function ensureInstalled({ servers = true, storageServers = false } = {}) {
   if (nodePath() !== process.execPath) install(join(root, 'support/node'), 'Node 24');
   if (!existsSync(nodePath())) {
     process.stderr.write(
@@ -74,6 +75,7 @@ export function ensureInstalled({ servers = true } = {}) {
   }
   install(root, 'packages');
   if (servers) install(join(root, 'support/postgres'), 'PostgreSQL servers for the demo and the tests');
+  if (storageServers) install(join(root, 'support/azurite'), 'the Azure emulator for the tests');
 }
 
 /**

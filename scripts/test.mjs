@@ -3,9 +3,11 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureDebianServers } from './debian-servers.mjs';
 import { ensureInstalled, run } from './ensure.mjs';
 
-ensureInstalled();
+ensureInstalled({ storageServers: true });
+ensureDebianServers();
 
 const results = join(tmpdir(), `hoard-test-${process.pid}.json`);
 const quick = process.argv.includes('quick');
