@@ -1,13 +1,12 @@
 import { errorCode } from '../../domain/error-code.ts';
-import { Failure } from '../../domain/failure.ts';
+import { Failure, isFailure } from '../../domain/failure.ts';
 import type { RequestAbout } from './status.ts';
 
 // OpenSSL's and Node's names for a certificate that is not trusted (https://nodejs.org/api/tls.html#x509-certificate-error-codes).
 const CERTIFICATE =
   /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH_|INVALID_PURPOSE)/;
+const TIME = /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/;
 const NOT_TLS = /^(EPROTO|ERR_SSL_)/;
-// What the SOCKS client says when the proxy does not take the user name and password.
-const PROXY_REFUSED = /socks5 authentication failed|no accepted authentication type|proxy authentication required/i;
 const NOT_RESOLVED = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA']);
 const DEEPEST_CAUSE = 6;
 
@@ -17,22 +16,19 @@ const DEEPEST_CAUSE = 6;
  */
 export function failureOfNetwork(error: unknown, about: RequestAbout & { readonly signal?: AbortSignal }): Failure {
   about.signal?.throwIfAborted();
-  if (error instanceof Failure) return error;
   const causes = causesOf(error);
+  // One of our own from below a library, which wraps it: a proxy that refuses, a secret that cannot be read.
+  const own = causes.find((cause) => isFailure(cause));
+  if (own !== undefined) return own;
   const place = `${about.store}: ${about.operation}${about.key === undefined ? '' : ` ${about.key}`}`;
   const codes = causes.map((cause) => errorCode(cause) ?? '');
   const certificate = codes.find((code) => CERTIFICATE.test(code));
   if (certificate !== undefined) {
     return new Failure('store.denied', {
       message: `${place}: the server's certificate is not trusted (${certificate})`,
-      hint: 'give the authority that signed it as tls.ca of the repository, or check the host name of the endpoint',
-      cause: error,
-    });
-  }
-  if (causes.some((cause) => cause instanceof Error && PROXY_REFUSED.test(cause.message))) {
-    return new Failure('store.denied', {
-      message: `${place}: the proxy refused its credentials`,
-      hint: 'check proxy.username and proxy.password of the repository',
+      hint: TIME.test(certificate)
+        ? "renew the certificate, or set this host's clock"
+        : 'give the authority that signed it as tls.ca of the repository, or check the host name of the endpoint',
       cause: error,
     });
   }
