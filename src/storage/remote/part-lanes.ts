@@ -10,14 +10,14 @@ export class PartLanes implements AsyncDisposable {
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #failed = Promise.withResolvers<never>();
+  /** Ends the wait of `orFailure`. */
+  #fail: ((error: unknown) => void) | undefined;
   #reserved: (() => void) | undefined;
 
   constructor(parallel: number, budget: BufferBudget, signal: AbortSignal) {
     this.#parallel = parallel;
     this.#budget = budget;
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
-    this.#failed.promise.catch(() => undefined);
   }
 
   /** Waits for room for a part in memory; what it gives releases it again. */
@@ -37,7 +37,16 @@ export class PartLanes implements AsyncDisposable {
   /** `reading` a part of the body, unless a part that is under way fails before. */
   async orFailure<T>(reading: Promise<T>): Promise<T> {
     reading.catch(() => undefined);
-    return Promise.race([reading, this.#failed.promise]);
+    this.#signal.throwIfAborted();
+    // A race against one promise of the whole upload would keep every part that was read until its end.
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#fail = reject;
+        reading.then(resolve, reject);
+      });
+    } finally {
+      this.#fail = undefined;
+    }
   }
 
   /** Waits for a free lane and starts `work` in it. */
@@ -70,7 +79,7 @@ export class PartLanes implements AsyncDisposable {
     } catch (error) {
       if (!this.#signal.aborted) {
         this.#stop.abort(error);
-        this.#failed.reject(error);
+        this.#fail?.(error);
       }
     } finally {
       release();
