@@ -74,7 +74,8 @@ export class StallWatch {
 
   #judge(socket: Socket, progress: Progress): Error | undefined {
     const { silenceMilliseconds, windowMilliseconds, bytesPerSecond } = this.#limits;
-    const moved = movedBytes(socket);
+    const { received, sent, queued } = trafficOf(socket);
+    const moved = received + sent;
     const step = moved - progress.moved;
     progress.moved = moved;
     progress.silentTicks = step === 0 ? progress.silentTicks + 1 : 0;
@@ -84,7 +85,7 @@ export class StallWatch {
     if (step === 0) return undefined;
     progress.movingTicks += 1;
     progress.movedInWindow += step;
-    const short = socket.bytesRead - progress.received < SHORT_ANSWER && queuedBytes(socket) === 0;
+    const short = received - progress.received < SHORT_ANSWER && queued === 0;
     const elapsed = progress.movingTicks * this.#tick;
     if (elapsed < windowMilliseconds * (short ? SHORT_ANSWER_WINDOWS : 1)) return undefined;
     if (progress.movedInWindow < (bytesPerSecond * elapsed) / 1000) {
@@ -97,28 +98,37 @@ export class StallWatch {
 }
 
 function startOf(socket: Socket): Progress {
-  return {
-    moved: movedBytes(socket),
-    received: socket.bytesRead,
-    silentTicks: 0,
-    movingTicks: 0,
-    movedInWindow: 0,
-  };
+  const { received, sent } = trafficOf(socket);
+  return { moved: received + sent, received, silentTicks: 0, movingTicks: 0, movedInWindow: 0 };
 }
 
-/** Received, and sent as far as the operating system has taken it. */
-function movedBytes(socket: Socket): number {
-  return socket.bytesRead + socket.bytesWritten - queuedBytes(socket);
+interface Traffic {
+  readonly received: number;
+  /** As far as the operating system has taken it. */
+  readonly sent: number;
+  /** Waits in this process to be sent. */
+  readonly queued: number;
 }
 
-/** What was written and still waits in this process; `bytesWritten` counts it. */
-function queuedBytes(socket: Socket): number {
-  const handle: unknown = Reflect.get(socket, '_handle');
-  const queued: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'writeQueueSize') : 0;
-  const inHandle = typeof queued === 'number' ? queued : 0;
-  const dispatched: unknown = Reflect.get(socket, '_bytesDispatched');
-  const notDispatched = typeof dispatched === 'number' ? socket.bytesWritten - dispatched : 0;
-  return inHandle + notDispatched;
+/**
+ * As the handle of the connection counts it. With TLS that is the one below: the upper one tells of a large write only when all of it
+ * has gone, which on a slow line would look like a stall. Node documents none of the three names; without them the socket's own counts
+ * have to do, which see less.
+ */
+function trafficOf(socket: Socket): Traffic {
+  const upper: unknown = Reflect.get(socket, '_handle');
+  const handle = property(upper, '_parent') ?? upper;
+  const received = property(handle, 'bytesRead');
+  const written = property(handle, 'bytesWritten');
+  const queued = property(handle, 'writeQueueSize');
+  if (typeof received !== 'number' || typeof written !== 'number' || typeof queued !== 'number') {
+    return { received: socket.bytesRead, sent: socket.bytesWritten, queued: socket.writableLength };
+  }
+  return { received, sent: written - queued, queued };
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 function stalled(what: string): Error {
