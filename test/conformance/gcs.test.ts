@@ -38,7 +38,7 @@ objectStoreConformance(
     const limits = createTransferLimits(undefined, context.clock);
     return {
       store: prefixedStore(remoteStore(driver, { ...context, limits, uploadRetries: 3 }), 'some/prefix'),
-      remove: () => server[Symbol.asyncDispose](),
+      remove: async () => server[Symbol.asyncDispose](),
     };
   },
   // The server keeps everything in this process.

@@ -96,6 +96,15 @@ function authFailure(error: unknown, credentials: string, signal: AbortSignal): 
       cause: error,
     });
   }
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return failureOfNetwork(cause, { operation: 'get a token', store: 'Google Cloud Storage', signal });
+  return failureOfNetwork(ownFailure(error) ?? error, {
+    operation: 'get a token',
+    store: 'Google Cloud Storage',
+    signal,
+  });
+}
+
+/** What our agents said of a proxy or a stalled connection, below what the library has wrapped it in. */
+function ownFailure(error: unknown): Failure | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) if (isFailure(at)) return at;
+  return undefined;
 }

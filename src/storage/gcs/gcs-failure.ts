@@ -40,6 +40,11 @@ export function saysBucket(error: ErrorAnswer): boolean {
   return /bucket.{0,200}(does not exist|not found)/i.test(error.message);
 }
 
+/** A 400 about a checksum. */
+export function saysDamaged(error: ErrorAnswer): boolean {
+  return /crc32c|md5/i.test(error.message);
+}
+
 // What a 403 means where it is not about permissions: the reasons are those of the status-codes page above.
 const BUSY = new Set(['rateLimitExceeded', 'userRateLimitExceeded']);
 
@@ -50,7 +55,7 @@ export function failureOfAnswer(
   about: About,
 ): Failure {
   const key = about.key === undefined ? '' : ` ${about.key}`;
-  if (status === 400 && /crc32c|md5/i.test(error.message)) {
+  if (status === 400 && saysDamaged(error)) {
     return new Failure('store.unavailable', {
       message: `what arrived at ${about.store} of${key} is not what was sent: ${error.message}`,
     });

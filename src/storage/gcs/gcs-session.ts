@@ -1,7 +1,8 @@
 import { Failure } from '../../domain/failure.ts';
 import type { Body, DriverOptions } from '../remote/driver.ts';
 import { sliceBody } from './body-slice.ts';
-import type { GcsClient, GcsJson } from './gcs-client.ts';
+import type { GcsClient } from './gcs-client.ts';
+import { saysDamaged } from './gcs-failure.ts';
 import { type GcsObject, parseObject } from './gcs-object.ts';
 
 /** Pieces of a resumable upload, the last one aside, are multiples of this: https://cloud.google.com/storage/docs/performing-resumable-uploads#chunked-upload */
@@ -83,7 +84,7 @@ export class GcsSession {
     { signal }: DriverOptions,
   ): Promise<SessionState> {
     this.#kept = undefined;
-    const answer = await this.#client.json({
+    const call = {
       operation: 'write',
       key: this.#key,
       method: 'PUT',
@@ -91,18 +92,24 @@ export class GcsSession {
       headers: { ...headers, 'content-range': range },
       body,
       signal,
-      accept: [INCOMPLETE, 412, ...GONE],
-    });
-    const state = await this.#stateOf(answer);
-    if (typeof state === 'object' && 'kept' in state) this.#kept = state.kept;
-    return state;
-  }
-
-  async #stateOf(answer: GcsJson): Promise<SessionState> {
-    if (answer.status === INCOMPLETE) return { kept: keptIn(answer.headers['range']) };
+      accept: [INCOMPLETE, 400, 412, ...GONE],
+    } as const;
+    const answer = await this.#client.json(call);
+    if (answer.status === 400)
+      throw saysDamaged(answer.error) ? this.#damaged() : await this.#client.failure(call, answer);
     if (answer.status === 412) return 'taken';
     if (GONE.includes(answer.status)) return 'gone';
-    return { object: parseObject(answer.json) };
+    if (answer.status !== INCOMPLETE) return { object: parseObject(answer.json) };
+    this.#kept = keptIn(answer.headers['range']);
+    return { kept: this.#kept };
+  }
+
+  /** The end does not sum up: no further try of it can, so that everything has to be sent anew. */
+  #damaged(): Failure {
+    return new Failure('store.incomplete', {
+      message: `what arrived at ${this.#client.description} as ${this.#key} is not what was sent: its checksum differs`,
+      hint: 'nothing of it is visible; the next try sends everything anew',
+    });
   }
 
   #keptOf(state: SessionState): number {

@@ -37,7 +37,7 @@ export interface GcsServer extends AsyncDisposable {
   resume(): void;
 }
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly method: string;
   readonly url: string;
   readonly bytes: number;
