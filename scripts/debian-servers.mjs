@@ -1,73 +1,98 @@
-// Brings the real servers that the storage tests talk to, from Debian's packages, once. Needs Debian and root; elsewhere it says what
-// will not run, and the tests say so again in their closing lines. Nothing is started: the tests start their own, on free ports.
+// The servers that the storage tests run against, from Debian's own packages. On Debian as root it installs what is missing, once, without
+// starting any service; elsewhere it says what will not run. That something cannot be had is no error here: the tests that need it are
+// reported as not run.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
-/** For what, the program whose presence is asked for, and the packages that bring it. */
-const SERVERS = [
-  ['S3 (Ceph RADOS Gateway)', '/usr/bin/radosgw', ['radosgw', 'ceph-mon', 'ceph-osd']],
-  [
-    'Swift',
-    '/usr/bin/swift-proxy-server',
-    ['swift-proxy', 'swift-account', 'swift-container', 'swift-object', 'memcached'],
-  ],
-  ['SFTP', '/usr/sbin/sshd', ['openssh-server']],
-  ['HTTP proxies', '/usr/bin/tinyproxy', ['tinyproxy']],
-  ['SOCKS proxies', '/usr/bin/microsocks', ['microsocks']],
+/** What proves that a package is there, and what is tested with it. */
+const PACKAGES = [
+  ['radosgw', '/usr/bin/radosgw', 's3'],
+  ['ceph-mon', '/usr/bin/ceph-mon', 's3'],
+  ['ceph-osd', '/usr/bin/ceph-osd', 's3'],
+  ['swift-proxy', '/usr/bin/swift-proxy-server', 'swift'],
+  ['swift-account', '/usr/bin/swift-account-server', 'swift'],
+  ['swift-container', '/usr/bin/swift-container-server', 'swift'],
+  ['swift-object', '/usr/bin/swift-object-server', 'swift'],
+  ['memcached', '/usr/bin/memcached', 'swift'],
+  ['openssh-server', '/usr/sbin/sshd', 'sftp'],
+  ['tinyproxy', '/usr/bin/tinyproxy', 'proxies'],
+  ['microsocks', '/usr/bin/microsocks', 'proxies'],
+  ['gnupg', '/usr/bin/gpg', 'reading without hoard'],
+  ['zstd', '/usr/bin/zstd', 'reading without hoard'],
+  ['xz-utils', '/usr/bin/xz', 'reading without hoard'],
+  ['jq', '/usr/bin/jq', 'reading without hoard'],
+  ['openssl', '/usr/bin/openssl', 'TLS'],
 ];
-// Installing a daemon's package starts it, unless this program says no (Debian's invoke-rc.d, policy-rc.d).
+
 const POLICY = '/usr/sbin/policy-rc.d';
-const LOCK_SECONDS = 300;
+const SAVED_POLICY = '/usr/sbin/policy-rc.d.before-hoard';
 
-/** Installs what is missing. Returns false where something still is; the reason has been printed. */
+/** Nothing to do: a few milliseconds. Returns the uses whose server is not there in the end. */
 export function ensureDebianServers() {
-  const missing = SERVERS.filter(([, program]) => !existsSync(program));
-  if (missing.length === 0) return true;
-  const names = missing.map(([what]) => what).join(', ');
-  const why = whyNot();
-  if (why !== undefined) {
-    process.stderr.write(`not installed: servers for the tests of ${names}: ${why}\n`);
-    return false;
+  const missing = missingPackages();
+  if (missing.length === 0) return [];
+  const names = missing.map(([name]) => name);
+  if (!existsSync('/etc/debian_version') || !existsSync('/usr/bin/apt-get')) {
+    say(`this is not Debian: without ${names.join(', ')} tests of ${uses(missing)} will not run`);
+  } else if (process.getuid?.() !== 0) {
+    say(`not root: tests of ${uses(missing)} will not run until root does: apt-get install ${names.join(' ')}`);
+  } else {
+    install(names);
   }
-  process.stderr.write(`installing servers for the tests of ${names} …\n`);
-  const packages = missing.flatMap(([, , list]) => list);
-  const done = withoutStarting(() => install(packages) || (apt(['update']) && install(packages)));
-  if (!done) {
-    process.stderr.write(
-      `error: apt-get could not install ${packages.join(' ')}; the tests of ${names} will not run\n`,
-    );
-  }
-  return done;
+  return [...new Set(missingPackages().map(([, , use]) => use))];
 }
 
-function whyNot() {
-  if (!existsSync('/etc/debian_version') || !existsSync('/usr/bin/apt-get')) return 'this is not Debian';
-  if (process.getuid?.() !== 0) return `that needs root: apt-get install ${SERVERS.flatMap(([, , p]) => p).join(' ')}`;
-  return undefined;
+function missingPackages() {
+  return PACKAGES.filter(([, file]) => !existsSync(file));
 }
 
-const install = (packages) => apt(['install', '--yes', '--no-install-recommends', ...packages]);
+const uses = (packages) => [...new Set(packages.map(([, , use]) => use))].join(', ');
 
-function apt(args) {
-  const result = spawnSync('apt-get', ['-q', '-o', `DPkg::Lock::Timeout=${LOCK_SECONDS}`, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+function install(names) {
+  say(`installing ${names.join(' ')} …`);
+  denyDaemons();
+  try {
+    // The lists of a fresh machine are empty, and those of an old one name packages that the mirror has replaced.
+    if (aptInstall(names) || (apt('update', '-qq') && aptInstall(names))) return;
+    // One that this release does not have must not keep the others away.
+    const refused = names.filter((name) => !aptInstall([name]));
+    if (refused.length > 0) say(`NOT INSTALLED: ${refused.join(' ')}; what needs them will not run\n${lastWords}`);
+  } finally {
+    allowDaemons();
+  }
+}
+
+const aptInstall = (names) => apt('install', '-y', '-qq', '--no-install-recommends', ...names);
+
+let lastWords = '';
+
+function apt(...args) {
+  const result = spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3', ...args], {
     encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    maxBuffer: 64 * 1024 * 1024,
   });
-  // The first try fails where no package lists are there yet: only what a person needs to see is shown.
-  if (result.status !== 0) process.stderr.write(`${(result.stderr ?? '').split('\n').slice(0, 5).join('\n')}\n`);
+  if (result.status !== 0) lastWords = `${result.stdout ?? ''}${result.stderr ?? ''}`.slice(-1500);
   return result.status === 0;
 }
 
-function withoutStarting(work) {
-  const before = existsSync(POLICY) ? readFileSync(POLICY) : undefined;
-  if (before === undefined) {
-    writeFileSync(POLICY, '#!/bin/sh\nexit 101\n');
-    chmodSync(POLICY, 0o755);
-  }
-  try {
-    return work();
-  } finally {
-    if (before === undefined) rmSync(POLICY, { force: true });
-  }
+// Packages start what they install unless this says no. One of the machine's own is put back, also after a run that was killed.
+const OURS = '#!/bin/sh\n# Put here by hoard while it installs servers for its tests: none is started.\nexit 101\n';
+
+function denyDaemons() {
+  if (existsSync(POLICY) && readFileSync(POLICY, 'utf8') !== OURS) renameSync(POLICY, SAVED_POLICY);
+  writeFileSync(POLICY, OURS, { mode: 0o755 });
 }
+
+function allowDaemons() {
+  rmSync(POLICY, { force: true });
+  if (existsSync(SAVED_POLICY)) renameSync(SAVED_POLICY, POLICY);
+}
+
+function say(line) {
+  process.stderr.write(`test servers: ${line}\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = ensureDebianServers().length > 0 ? 1 : 0;
