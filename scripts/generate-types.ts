@@ -16,6 +16,7 @@ const FILES: Readonly<Record<string, SchemaName>> = {
   'backups-report.ts': 'backups',
   'apply-report.ts': 'apply',
   'wal-report.ts': 'wal',
+  'check-report.ts': 'check',
   'restore-report.ts': 'restore',
 };
 

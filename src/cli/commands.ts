@@ -1,5 +1,6 @@
 import { declareApply } from './apply.ts';
 import { declareBackup } from './backup.ts';
+import { declareCheck } from './check.ts';
 import { declarePlan } from './plan.ts';
 import { declareRestore } from './restore.ts';
 import type { DeclareCommand } from './run-program.ts';
@@ -12,6 +13,7 @@ import { declareWal } from './wal.ts';
 export const declareCommands: DeclareCommand = (program, context, run) => {
   const commands = [
     declareValidate,
+    declareCheck,
     declarePlan,
     declareApply,
     declareStatus,

@@ -22,6 +22,7 @@ export const SCHEMA_NAMES = [
   'validate',
   'backups',
   'wal',
+  'check',
   'restore',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];

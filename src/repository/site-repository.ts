@@ -29,6 +29,6 @@ export function openSiteRepository(parts: {
 }
 
 /** For messages: `repository "main" (local /backup)`. */
-export function describeRepository(repo: SiteRepository): string {
+export function describeRepository(repo: Pick<SiteRepository, 'name' | 'store'>): string {
   return `repository "${repo.name}" (${repo.store.description})`;
 }
