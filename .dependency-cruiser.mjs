@@ -47,7 +47,7 @@ export default {
       comment: 'only the entry points and storage/open-store.ts name a concrete backend',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(main\\.ts|wal\\.ts|storage/)' },
-      to: { path: '^src/storage/local/' },
+      to: { path: '^src/storage/(local|s3|gcs|azure|swift|sftp)/' },
     },
     {
       name: 'product-needs-no-support',

@@ -59,7 +59,7 @@ const site: DesiredSite = {
 const repo = openSiteRepository({
   repository,
   site: site.name,
-  store: await openStore(repository, secrets),
+  store: await openStore(repository, { ...effects, secrets }),
   codec: openCodec(repository.compression),
   clock: effects.clock,
   random: (count) => randomBytes(count),

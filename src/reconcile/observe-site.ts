@@ -9,7 +9,7 @@ import type {
 } from '../domain/observed.ts';
 import { observeCluster } from '../postgres/observe-cluster.ts';
 import { observeRepository } from '../repository/observe-repository.ts';
-import { isPlainlyNew } from '../storage/new-store.ts';
+import { canBeMade, isPlainlyNew } from '../storage/new-store.ts';
 import { observeHost } from './observe-host.ts';
 import type { OpenedRepository, OpenedSite, SiteContext } from './open-site.ts';
 
@@ -78,7 +78,7 @@ async function lookInto(
   try {
     return await observeOpened(repository, effects.signal);
   } catch (error) {
-    if (!isFailure(error, 'store.absent')) throw error;
+    if (!isFailure(error, 'store.absent') || !canBeMade(repository.desired)) throw error;
     if (absence === 'new') return 'new';
     if (absence === 'unknown') throw error;
     if (await isPlainlyNew(repository.desired)) return 'new';

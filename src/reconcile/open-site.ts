@@ -59,7 +59,7 @@ async function openRepository(
   { effects, secrets }: SiteContext,
 ): Promise<SiteRepository | Failure> {
   try {
-    const store = await openStore(repository, secrets);
+    const store = await openStore(repository, { ...effects, secrets });
     const { clock, random } = effects;
     return openSiteRepository({
       repository,

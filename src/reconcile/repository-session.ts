@@ -87,7 +87,7 @@ export class RepositorySession implements AsyncDisposable {
     const { create, context, owner, waitFor } = this.#args;
     const { reporter, signal } = context.effects;
     if (create) {
-      await createStore(desired, context.secrets);
+      await createStore(desired, { ...context.effects, secrets: context.secrets }, signal);
       reporter.report({
         kind: 'note',
         level: 'info',

@@ -33,7 +33,10 @@ export async function ensureRepository(repo: SiteRepository, signal: AbortSignal
 }
 
 /** True where hoard.json is there and readable, false where it is absent; throws otherwise. */
-export async function checkRepository(repo: Pick<SiteRepository, 'name' | 'store'>, signal: AbortSignal): Promise<boolean> {
+export async function checkRepository(
+  repo: Pick<SiteRepository, 'name' | 'store'>,
+  signal: AbortSignal,
+): Promise<boolean> {
   const bytes = await readSmallObjectIfThere(repo.store, REPOSITORY_KEY, MAX_BYTES, signal);
   if (!bytes) return false;
   openDocument('repository', bytes, `${REPOSITORY_KEY} of ${describeRepository(repo)}`);

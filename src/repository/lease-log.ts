@@ -64,7 +64,8 @@ export async function appendLease(
 ): Promise<LeaseRecord | undefined> {
   const key = leaseKey(repo.site, next.generation);
   let { record } = next;
-  if (!(await createSmallObject(repo.store, key, formatLease(record), signal))) {
+  // Unlocked: the next generations' holder removes it.
+  if (!(await createSmallObject(repo.store, key, formatLease(record), signal, { unlocked: true }))) {
     const bytes = await readSmallObjectIfThere(repo.store, key, MAX_BYTES, signal);
     if (!bytes) return undefined;
     record = parseLease(bytes, key);

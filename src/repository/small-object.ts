@@ -1,5 +1,5 @@
 import { Failure, isFailure } from '../domain/failure.ts';
-import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
+import type { ObjectInfo, ObjectStore, PutOptions } from '../storage/object-store.ts';
 
 /** A whole small object in memory. `store.not-found` as the store says it, `object.corrupt` above `limit` bytes. */
 export async function readSmallObject(
@@ -39,9 +39,10 @@ export async function createSmallObject(
   key: string,
   bytes: Uint8Array,
   signal: AbortSignal,
+  options: Pick<PutOptions, 'unlocked'> = {},
 ): Promise<boolean> {
   try {
-    await store.put(key, once(bytes), { size: bytes.byteLength, ifAbsent: true, signal });
+    await store.put(key, once(bytes), { ...options, size: bytes.byteLength, ifAbsent: true, signal });
     return true;
   } catch (error) {
     if (isFailure(error, 'store.exists')) return false;

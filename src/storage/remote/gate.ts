@@ -28,28 +28,16 @@ export class Gate {
 
   /** Runs `work` as soon as there is room; throws the signal's reason when aborted before. */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#enter(signal);
+    await this.enter(signal);
     try {
       return await work();
     } finally {
-      this.#running -= 1;
-      this.#admit();
+      this.leave();
     }
   }
 
-  succeeded(): void {
-    this.#limit = Math.min(this.#most, this.#limit + 1 / this.#limit);
-    this.#admit();
-  }
-
-  throttled(): void {
-    const now = this.#clock.now();
-    if (now >= this.#cutAt && now < this.#cutAt + WINDOW_MILLISECONDS) return;
-    this.#cutAt = now;
-    this.#limit = Math.max(1, Math.floor(this.#limit / 2));
-  }
-
-  async #enter(signal: AbortSignal): Promise<void> {
+  /** Waits for room; each needs its `leave`. */
+  async enter(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#running < this.limit && this.#waiting.size === 0) {
       this.#running += 1;
@@ -67,6 +55,23 @@ export class Gate {
     this.#waiting.add(admit);
     signal.addEventListener('abort', leave, { once: true });
     await promise;
+  }
+
+  leave(): void {
+    this.#running -= 1;
+    this.#admit();
+  }
+
+  succeeded(): void {
+    this.#limit = Math.min(this.#most, this.#limit + 1 / this.#limit);
+    this.#admit();
+  }
+
+  throttled(): void {
+    const now = this.#clock.now();
+    if (now >= this.#cutAt && now < this.#cutAt + WINDOW_MILLISECONDS) return;
+    this.#cutAt = now;
+    this.#limit = Math.max(1, Math.floor(this.#limit / 2));
   }
 
   #admit(): void {

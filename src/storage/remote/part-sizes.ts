@@ -28,7 +28,7 @@ const growEvery = (count: number): number => Math.ceil(count / STEPS);
 const ceilTo = (value: number, step: number): number => Math.ceil(value / step) * step;
 
 function tooMany(count: number): Failure {
-  return new Failure('store.full', {
+  return new Failure('store.rejected', {
     message: `the object needs more than the ${count} parts that the store allows`,
     hint: 'set a larger part size for the repository',
   });
