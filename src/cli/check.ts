@@ -1,6 +1,7 @@
 import { checkExit } from '../domain/check.ts';
 import { EXIT } from '../domain/failure.ts';
 import type { CommandContext } from './context.ts';
+import { collect } from './fleet-options.ts';
 import { outputFormat } from './global-options.ts';
 import { loadDesired, requireRepository, selectSites } from './load-desired.ts';
 import type { DeclareCommand } from './run-program.ts';
@@ -17,11 +18,7 @@ export const declareCheck: DeclareCommand = (parent, context, run) => {
     .description(
       'proves every declared repository by writing, reading, listing and deleting a probe, and every connection by using it',
     )
-    .option(
-      '--site <name>',
-      'only this site and its repositories (repeatable)',
-      (value: string, earlier: string[] = []) => [...earlier, value],
-    )
+    .option('--site <name>', 'only this site and its repositories (repeatable)', collect)
     .option('--repository <name>', 'only this repository')
     .action((options: CheckOptions) => run(check(context, options)));
   explainExits(command, {

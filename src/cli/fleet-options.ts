@@ -21,7 +21,8 @@ export function fleetOptions(command: Command): Command {
     );
 }
 
-const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+/** For options that may be given several times. */
+export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
 
 /** Loads the policies and takes what the options name. */
 export async function selectFleet(context: CommandContext, options: FleetOptions): Promise<FleetSelection> {
