@@ -10,26 +10,20 @@ export interface CheckedBody {
   readonly ContentMD5: string;
 }
 
-/** SHA-256 of bodies that go out as streams, which the SDK cannot hash by itself. */
-const PAYLOAD_HASHES = new WeakMap<object, string>();
-
 /**
- * Every store checks Content-MD5, so it is what protects the way (it is part of the signature, too). Over plain HTTP the signature also
- * covers the body itself, as the protocol demands; under TLS that would be the same work a third time.
+ * Every store checks Content-MD5, and the signature covers it: so it protects the body from accidents and from strangers, over plain HTTP
+ * as well. The SHA-256 of the body that the SDK would sign besides is the same work again, here and in the store.
  */
-export function checkedBody(body: Body, encrypted: boolean): CheckedBody {
+export function checkedBody(body: Body): CheckedBody {
   const md5 = createHash('md5');
-  const sha256 = encrypted ? undefined : createHash('sha256');
-  for (const piece of body.pieces) {
-    md5.update(piece);
-    sha256?.update(piece);
-  }
+  for (const piece of body.pieces) md5.update(piece);
   const [only] = body.pieces;
-  const content =
-    body.pieces.length > 1 || only === undefined ? Readable.from(body.pieces, { objectMode: false }) : only;
-  const sent = body.length === 0 ? new Uint8Array(0) : content;
-  PAYLOAD_HASHES.set(sent, sha256?.digest('hex') ?? 'UNSIGNED-PAYLOAD');
-  return { Body: sent, ContentLength: body.length, ContentMD5: md5.digest('base64') };
+  const single = body.length === 0 ? new Uint8Array(0) : body.pieces.length === 1 ? only : undefined;
+  return {
+    Body: single ?? Readable.from(body.pieces, { objectMode: false }),
+    ContentLength: body.length,
+    ContentMD5: md5.digest('base64'),
+  };
 }
 
 const DATES = new WeakMap<object, number>();
@@ -39,6 +33,7 @@ export function answeredAt(output: object): number | undefined {
   return DATES.get(output);
 }
 
+const BEARS_MD5 = new Set(['PutObjectCommand', 'UploadPartCommand']);
 const MUST_HAVE_CHECKSUM = new Set(['DeleteObjectsCommand', 'PutObjectRetentionCommand']);
 
 interface Headers {
@@ -51,9 +46,7 @@ export function addHeaders(client: S3): void {
     (next, context) => (args) => {
       const request = requestOf(args.request);
       if (request !== undefined) {
-        const hash =
-          typeof request.body === 'object' && request.body !== null ? PAYLOAD_HASHES.get(request.body) : undefined;
-        if (hash !== undefined) request.headers['x-amz-content-sha256'] = hash;
+        if (BEARS_MD5.has(context.commandName ?? '')) request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
         if (MUST_HAVE_CHECKSUM.has(context.commandName ?? '')) replaceChecksum(request);
       }
       return next(args);

@@ -20,7 +20,7 @@ export async function putWhole(
         {
           Bucket: session.bucket,
           Key: key,
-          ...checkedBody(body, session.encrypted),
+          ...checkedBody(body),
           ...objectSettings(session, options),
           ...(options.ifAbsent && { IfNoneMatch: '*' }),
         },

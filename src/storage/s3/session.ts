@@ -13,8 +13,6 @@ export interface S3Session {
   readonly storage: DesiredS3;
   readonly context: StorageContext;
   readonly description: string;
-  /** True where bodies are protected by TLS. */
-  readonly encrypted: boolean;
   /** Sends one request. Its error is a Failure, or the signal's reason. */
   send<T>(
     call: S3Call,
@@ -64,7 +62,6 @@ export async function openSession(storage: DesiredS3, context: StorageContext, a
     storage,
     context,
     description,
-    encrypted: !(storage.endpoint ?? 'https:').startsWith('http:'),
     async send(call, signal, request) {
       signal.throwIfAborted();
       try {

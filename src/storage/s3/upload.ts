@@ -54,7 +54,7 @@ class MultipartUpload implements DriverUpload {
     const PartNumber = part.index + 1;
     const call = { operation: `write part ${PartNumber} of`, key: this.#key };
     const sent = await this.#session.send(call, options.signal, (s3, abort) =>
-      s3.uploadPart({ ...this.#target, PartNumber, ...checkedBody(body, this.#session.encrypted) }, abort),
+      s3.uploadPart({ ...this.#target, PartNumber, ...checkedBody(body) }, abort),
     );
     if (sent.ETag === undefined) throw foreignAnswer(this.#session, 'the receipt of a part');
     this.#parts.set(part.index, { etag: sent.ETag, length: body.length });
