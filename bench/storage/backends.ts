@@ -5,6 +5,7 @@ const BACKENDS = {
   local: async () => (await import('./local.ts')).local,
   s3: async () => (await import('./s3.ts')).s3,
   azure: async () => (await import('./azure.ts')).azure,
+  gcs: async () => (await import('./gcs.ts')).gcs,
 } satisfies Record<string, () => Promise<BenchBackend>>;
 
 export const BACKEND_NAMES: readonly string[] = Object.keys(BACKENDS);
