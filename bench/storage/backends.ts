@@ -6,6 +6,8 @@ const BACKENDS = {
   s3: async () => (await import('./s3.ts')).s3,
   azure: async () => (await import('./azure.ts')).azure,
   gcs: async () => (await import('./gcs.ts')).gcs,
+  swift: async () => (await import('./swift.ts')).swift,
+  gcs: async () => (await import('./gcs.ts')).gcs,
 } satisfies Record<string, () => Promise<BenchBackend>>;
 
 export const BACKEND_NAMES: readonly string[] = Object.keys(BACKENDS);

@@ -1,4 +1,5 @@
 import type { DesiredStorage } from '../../src/domain/desired-storage.ts';
+import { unreachable } from '../../src/domain/failure.ts';
 import { createSecretResolver } from '../../src/policy/secret-resolver.ts';
 import { openLocalStore } from '../../src/storage/local/local-store.ts';
 import type { ObjectBody, ObjectStore } from '../../src/storage/object-store.ts';
@@ -50,8 +51,10 @@ async function openDriver(
       return (await import('../../src/storage/gcs/gcs-driver.ts')).openGcsDriver(storage, context);
     case 'swift':
       return (await import('../../src/storage/swift/swift-driver.ts')).openSwiftDriver(storage, context);
+    case 'sftp':
+      throw new Error('not compared yet');
     default:
-      throw new Error(`no driver for ${storage.type}`);
+      return unreachable(storage);
   }
 }
 

@@ -1,5 +1,5 @@
 import { RestError } from '@azure/storage-blob';
-import { Failure } from '../../domain/failure.ts';
+import { FAILURES, Failure, type FailureCode } from '../../domain/failure.ts';
 import { failureOfNetwork } from '../http/network-failure.ts';
 import { failureOfStatus } from '../http/status.ts';
 
@@ -128,6 +128,9 @@ function byStatus({ status, code, message, retryAfter }: AzureAnswer, call: Azur
 /** No answer came, or it broke off, or it was none of Azure's. */
 function unanswered(error: unknown, call: AzureCall): Failure {
   const { operation, store, key } = call;
+  // Of a Failure that our own agents threw (a proxy that refuses), the SDK keeps only code and message.
+  if (error instanceof RestError && isFailureCode(error.code))
+    return new Failure(error.code, { message: error.message });
   if (error instanceof Error && (error.name === 'CredentialUnavailableError' || error.name === 'AuthenticationError')) {
     return new Failure('store.denied', {
       message: `no credentials for ${store}: ${firstLine(error.message)}`,
@@ -145,6 +148,10 @@ function withoutRequest(error: unknown): unknown {
     name: error.name,
     ...(error.code !== undefined && { code: error.code }),
   });
+}
+
+function isFailureCode(code: string | undefined): code is FailureCode {
+  return code !== undefined && Object.hasOwn(FAILURES, code);
 }
 
 function firstLine(message: string): string {
