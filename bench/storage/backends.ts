@@ -7,7 +7,6 @@ const BACKENDS = {
   azure: async () => (await import('./azure.ts')).azure,
   gcs: async () => (await import('./gcs.ts')).gcs,
   swift: async () => (await import('./swift.ts')).swift,
-  gcs: async () => (await import('./gcs.ts')).gcs,
 } satisfies Record<string, () => Promise<BenchBackend>>;
 
 export const BACKEND_NAMES: readonly string[] = Object.keys(BACKENDS);
