@@ -20,6 +20,7 @@ ensureDebianServers();
 const results = join(tmpdir(), `hoard-test-storage-${process.pid}.json`);
 const files = backends.flatMap((name) => [
   `test/conformance/${name}.test.ts`,
+  `test/conformance/${name}-driver.test.ts`,
   `test/conformance/${name}-faults.test.ts`,
 ]);
 const status = await run(
