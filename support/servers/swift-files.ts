@@ -33,6 +33,7 @@ export function writeSwiftFiles(
     `user = ${options.user}`,
     'workers = 0',
     'log_address = /dev/null',
+    'log_level = ERROR',
   ];
   for (const name of ['account', 'container', 'object'] as const) {
     write(`${name}-server.conf`, [
@@ -71,6 +72,9 @@ function proxy(ports: SwiftPorts, options: SwiftOptions): readonly string[] {
     'account_autocreate = true',
     'conn_timeout = 20',
     'node_timeout = 60',
+    // Otherwise ten refused connections while the others start make the proxy ignore them for a minute.
+    'error_suppression_interval = 0',
+    'error_suppression_limit = 1000000',
     ...['catch_errors', 'gatekeeper', 'healthcheck', 'listing_formats', 'bulk', 'copy', 'dlo'].flatMap((name) =>
       filter(name),
     ),

@@ -105,7 +105,7 @@ class Server implements SwiftServer {
   }
 
   #spawnServer(name: string): ChildProcess {
-    return this.#spawn(PYTHON, [programOf(name), path.join(this.#folder, `${name}-server.conf`)]);
+    return this.#spawn(PYTHON, [programOf(name), path.join(this.#folder, `${name}-server.conf`), '--verbose']);
   }
 
   #spawn(command: string, args: readonly string[]): ChildProcess {

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { bytesOf as sizeOf } from '../../src/domain/bytes.ts';
+import { prefixedStore } from '../../src/storage/prefixed-store.ts';
 import type { Body, DriverUpload, StoreDriver } from '../../src/storage/remote/driver.ts';
+import { remoteStore } from '../../src/storage/remote/remote-store.ts';
+import { createTransferLimits } from '../../src/storage/remote/transfer-limits.ts';
 import { openSwiftDriver } from '../../src/storage/swift/swift-driver.ts';
 import { type SwiftServer, startSwift, swiftInstalled } from '../../support/servers/swift.ts';
 import { bytesOf, NEVER, pattern } from './bodies.ts';
+import { objectStoreConformance } from './object-store.ts';
 import { declaredSwift, swiftContext } from './swift-declared.ts';
 
 const MIB = 1024 ** 2;
@@ -93,6 +97,19 @@ describe.skipIf(!swiftInstalled())(`OpenStack Swift${where}`, () => {
     return upload;
   };
   const THREE = [pattern(MIB, 1), pattern(MIB, 2), pattern(1234, 3)];
+
+  objectStoreConformance('a prefix of a Swift container', async () => {
+    const place = `suite-${randomBytes(4).toString('hex')}`;
+    await swift.makeContainer(place);
+    const context = swiftContext(swift.key);
+    const driver = await openSwiftDriver(declaredSwift(swift.authUrl, place), context);
+    const limits = createTransferLimits(undefined, context.clock);
+    return {
+      store: prefixedStore(remoteStore(driver, { ...context, limits, uploadRetries: 3 }), 'some/prefix'),
+      // All of it goes with the server.
+      remove: async () => undefined,
+    };
+  });
 
   describe('whole puts', () => {
     test.each([

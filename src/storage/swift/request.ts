@@ -22,14 +22,23 @@ export const NO_BODY: Body = { pieces: [], length: 0 };
 
 /** Sends a request once and gives its answer, whatever the status. Throws what node:http throws. */
 export function send(agents: HttpAgents, request: HttpRequest): Promise<HttpResponse> {
-  const { method, url, headers, body, signal } = request;
+  const sent = open(agents, request);
+  const answer = answerTo(sent);
+  writeBody(sent, request.body ?? NO_BODY);
+  return answer;
+}
+
+function open(agents: HttpAgents, { method, url, headers, body, signal }: HttpRequest): ClientRequest {
+  const length = body === undefined ? {} : { 'Content-Length': String(body.length) };
+  const options = { method, headers: { ...headers, ...length }, signal };
+  return url.protocol === 'https:'
+    ? httpsRequest(url, { ...options, agent: agents.https })
+    : httpRequest(url, { ...options, agent: agents.http });
+}
+
+/** Knows nothing of the body: these listeners live a little longer than the request, and would keep it. */
+function answerTo(sent: ClientRequest): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'Content-Length': String(body.length) };
-    const options = { method, headers: { ...headers, ...length }, signal };
-    const sent =
-      url.protocol === 'https:'
-        ? httpsRequest(url, { ...options, agent: agents.https })
-        : httpRequest(url, { ...options, agent: agents.http });
     // Stays for good: an answer may come before the body is sent, and the connection break only then.
     sent.on('error', reject);
     sent.once('response', (message) => {
@@ -41,7 +50,6 @@ export function send(agents: HttpAgents, request: HttpRequest): Promise<HttpResp
       });
       resolve({ status: message.statusCode ?? 0, headers: message.headers, message });
     });
-    writeBody(sent, body ?? NO_BODY);
   });
 }
 

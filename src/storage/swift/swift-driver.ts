@@ -41,7 +41,7 @@ export async function openSwiftDriver(storage: DesiredSwift, context: StorageCon
     sizes: {
       whole: smallest,
       part: growingParts({ smallest, largestPart, count: PARTS }),
-      parallelParts: 4,
+      parallelParts: 3,
       largest: PARTS * largestPart,
     },
     putWhole: (key, body, options) => putWhole(session, key, body, options),
