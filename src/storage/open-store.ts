@@ -1,6 +1,7 @@
 import type { DesiredRepository } from '../domain/desired.ts';
 import { Failure, unreachable } from '../domain/failure.ts';
 import { DEFAULTS } from '../policy/convert/defaults.ts';
+import { orAbort } from './abortable.ts';
 import { limitedStore } from './limited-store.ts';
 import { notifyingStore } from './notifying-store.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -35,6 +36,11 @@ export async function createStore(
   if (repository.storage.type === 'local') {
     const { createLocalStore } = await import('./local/local-store.ts');
     await createLocalStore(repository.storage.directory);
+    return;
+  }
+  if (repository.storage.type === 'sftp') {
+    const { createSftpDirectory } = await import('./sftp/sftp-driver.ts');
+    await orAbort(createSftpDirectory(repository.storage, context), signal);
     return;
   }
   const store = await openStore(repository, context);
@@ -85,7 +91,7 @@ async function openDriver(
     case 'swift':
       return (await import('./swift/swift-driver.ts')).openSwiftDriver(storage, context);
     case 'sftp':
-      throw new Failure('policy.unsupported', { message: 'storage of type sftp is not there yet' });
+      return (await import('./sftp/sftp-driver.ts')).openSftpDriver(storage, context);
     default:
       return unreachable(storage);
   }
