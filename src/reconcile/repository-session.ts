@@ -4,8 +4,10 @@ import { Failure } from '../domain/failure.ts';
 import type { ObservedRepository, ObservedSite } from '../domain/observed.ts';
 import type { ActionOutcome } from '../domain/outcome.ts';
 import type { PlannedAction } from '../domain/plan.ts';
+import { takeAdvisoryLock } from '../postgres/advisory-lock.ts';
 import { acquireLease, type Lease } from '../repository/lease.ts';
 import type { LeaseOwner } from '../repository/lease-owner.ts';
+import type { TakeServerLock } from '../repository/server-lease.ts';
 import { createStore } from '../storage/open-store.ts';
 import { executeAction } from './actions/execute-action.ts';
 import { awaitsApprovalOnly } from './approval.ts';
@@ -94,7 +96,16 @@ export class RepositorySession implements AsyncDisposable {
         message: `made a new repository "${desired.name}": ${opened.store.description}`,
       });
     }
-    return acquireLease(opened, { owner, waitFor, signal, reporter });
+    const { connections } = this.#args.opened.site;
+    const takeServerLock: TakeServerLock = (key, stop) =>
+      takeAdvisoryLock(connections, key, { secrets: context.secrets, effects: { ...context.effects, signal: stop } });
+    return acquireLease(opened, {
+      owner,
+      waitFor,
+      signal,
+      reporter,
+      ...(connections.length === 0 ? {} : { takeServerLock }),
+    });
   }
 
   async #check(lease: Lease): Promise<Checked> {

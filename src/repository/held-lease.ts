@@ -7,7 +7,7 @@ import { describeRepository, type SiteRepository } from './site-repository.ts';
 export interface Lease extends AsyncDisposable {
   /** Aborts with `lease.lost` when the lease is lost, and with the caller's reason when the caller's signal aborts. */
   readonly signal: AbortSignal;
-  /** Grows with every acquisition and renewal by anybody; a fencing token. */
+  /** Grows with every acquisition and renewal by anybody; a fencing token. Always 1 where the lease is a lock on a server. */
   readonly generation: number;
   /** Throws the reason where the lease is lost or has expired by our own clock, also when no timer could run meanwhile. */
   check(): void;

@@ -43,6 +43,12 @@ export async function checkRepository(
   return true;
 }
 
+/** The id that hoard.json gives the repository; undefined where there is none. */
+export async function readRepositoryId(repo: SiteRepository, signal: AbortSignal): Promise<string | undefined> {
+  const bytes = await readSmallObjectIfThere(repo.store, REPOSITORY_KEY, MAX_BYTES, signal);
+  return bytes && openDocument('repository', bytes, `${REPOSITORY_KEY} of ${describeRepository(repo)}`).text('id', 64);
+}
+
 /** The cluster that this site's part of the repository belongs to; undefined where nothing was ever written for the site. */
 export async function readIdentity(repo: SiteRepository, signal: AbortSignal): Promise<ObservedRepository['identity']> {
   const bytes = await readSmallObjectIfThere(repo.store, identityKey(repo.site), MAX_BYTES, signal);

@@ -6,6 +6,7 @@ import { HeldLease, type Lease } from './held-lease.ts';
 import { appendLease, type LeaseGeneration, readNewestLease, removeOldLeases } from './lease-log.ts';
 import { isOwnerGone, isSameHost, type LeaseOwner } from './lease-owner.ts';
 import type { LeaseRecord } from './lease-record.ts';
+import { readServerLease, type TakeServerLock, tryServerLease } from './server-lease.ts';
 import { describeRepository, type SiteRepository } from './site-repository.ts';
 
 export type { Lease } from './held-lease.ts';
@@ -29,6 +30,8 @@ export interface LeaseRequest {
   /** Ends the waiting, and later the lease. */
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
+  /** For stores without conditional create: takes a lock on the site's primary. */
+  readonly takeServerLock?: TakeServerLock;
 }
 
 /**
@@ -36,11 +39,7 @@ export interface LeaseRequest {
  * replaced at once, one on another host when its lease has expired. Throws `lease.held`, naming the holder.
  */
 export async function acquireLease(repo: SiteRepository, request: LeaseRequest): Promise<Lease> {
-  if (!repo.store.capabilities.conditionalCreate) {
-    throw new Failure('policy.unsupported', {
-      message: `${describeRepository(repo)} cannot create objects conditionally, so no lease can be taken there`,
-    });
-  }
+  if (!repo.store.capabilities.conditionalCreate) return acquireServerLease(repo, request);
   const { owner, signal } = request;
   const ttl = request.ttl ?? DEFAULT_TTL;
   const token = Buffer.from(repo.random(16)).toString('hex');
@@ -63,14 +62,47 @@ export async function acquireLease(repo: SiteRepository, request: LeaseRequest):
     }
     if (repo.clock.now() >= giveUpAt) throw heldFailure(repo, current);
     if (seen.isNewHolder(current)) {
-      request.reporter.report({
-        kind: 'waiting',
-        task: `lease:${repo.site}:${repo.name}`,
-        message: `waiting for the lease of site "${repo.site}" in repository "${repo.name}": ${describeHolder(current.record)}`,
-      });
+      reportWaiting(repo, request.reporter, current.record);
     }
     await repo.clock.sleep(Math.max(1, Math.min(POLL_MILLISECONDS, giveUpAt - repo.clock.now())), signal);
   }
+}
+
+/** Where the store cannot say who came first, the site's primary does. */
+async function acquireServerLease(repo: SiteRepository, request: LeaseRequest): Promise<Lease> {
+  const { owner, signal, takeServerLock: takeLock } = request;
+  if (takeLock === undefined) {
+    throw new Failure('policy.unsupported', {
+      message: `${describeRepository(repo)} cannot create objects conditionally, and no connection to the site's primary is declared that could hold its lease`,
+      hint: 'declare spec.connections of the site',
+    });
+  }
+  const giveUpAt = repo.clock.now() + request.waitFor;
+  for (let first = true; ; first = false) {
+    signal.throwIfAborted();
+    const lease = await tryServerLease(repo, { takeLock, owner, ttl: request.ttl ?? DEFAULT_TTL, signal });
+    if (lease !== undefined) return lease;
+    const current = await readServerLease(repo, signal);
+    if (repo.clock.now() >= giveUpAt) throw heldByServer(repo, current);
+    if (first) reportWaiting(repo, request.reporter, current);
+    await repo.clock.sleep(Math.max(1, Math.min(POLL_MILLISECONDS, giveUpAt - repo.clock.now())), signal);
+  }
+}
+
+function heldByServer(repo: SiteRepository, current: LeaseRecord | undefined): Failure {
+  const who = current?.state === 'held' ? `: ${describeHolder(current)}` : '';
+  return new Failure('lease.held', {
+    message: `another hoard works on site "${repo.site}" in ${describeRepository(repo)}${who}`,
+    hint: "wait for it, or stop it; the site's primary holds the lock, and frees it when that hoard's session ends",
+  });
+}
+
+function reportWaiting(repo: SiteRepository, reporter: Reporter, current: LeaseRecord | undefined): void {
+  reporter.report({
+    kind: 'waiting',
+    task: `lease:${repo.site}:${repo.name}`,
+    message: `waiting for the lease of site "${repo.site}" in repository "${repo.name}"${current === undefined ? '' : `: ${describeHolder(current)}`}`,
+  });
 }
 
 /** Since when, by our own clock, we have seen the same generation. */
