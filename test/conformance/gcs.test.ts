@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { DesiredGcs } from '../../src/domain/desired-storage.ts';
 import { openGcsDriver } from '../../src/storage/gcs/gcs-driver.ts';
 import { prefixedStore } from '../../src/storage/prefixed-store.ts';
@@ -120,6 +122,45 @@ describe('Google Cloud Storage', () => {
       });
     });
 
+    test('a private key that cannot be read is no trouble of the network', async () => {
+      environment['GCS_KEY'] = JSON.stringify({ ...JSON.parse(server.keyFile), private_key: 'torn' });
+      await expect((await open()).head('a', options)).rejects.toMatchObject({
+        code: 'store.denied',
+        message: expect.stringMatching(/environment variable GCS_KEY cannot be used: (?!.*torn)/),
+      });
+    });
+
+    test('left out, those of the machine are used, and what is missing there is said', async () => {
+      const metadata = createServer((request, response) => {
+        const isToken = request.url?.includes('/token') === true;
+        response.writeHead(200, {
+          'metadata-flavor': 'Google',
+          'content-type': isToken ? 'application/json' : 'text/plain',
+        });
+        response.end(isToken ? JSON.stringify(server.tokens.issue('machine@hoard-test')) : 'x');
+      });
+      await new Promise<void>((resolve) => metadata.listen(0, '127.0.0.1', resolve));
+      try {
+        vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '/nowhere/key.json');
+        await expect((await open({ keyFile: undefined })).head('a', options)).rejects.toMatchObject({
+          code: 'store.denied',
+          message: expect.stringContaining('/nowhere/key.json'),
+        });
+        vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', undefined);
+        vi.stubEnv('HOME', '/nowhere');
+        // Spares the library's looking at every address that a metadata server may have.
+        vi.stubEnv('METADATA_SERVER_DETECTION', 'assume-present');
+        vi.stubEnv('GCE_METADATA_HOST', `127.0.0.1:${(metadata.address() as AddressInfo).port}`);
+        const driver = await open({ keyFile: undefined, project: undefined });
+        expect(await driver.head('a', options)).toBeUndefined();
+        expect(server.tokens.issued).toBe(1);
+      } finally {
+        vi.unstubAllEnvs();
+        metadata.close();
+        metadata.closeAllConnections();
+      }
+    });
+
     test.each([
       ['no JSON', 'secret'],
       ['another kind of credentials', '{"type":"authorized_user","refresh_token":"x"}'],
@@ -144,7 +185,10 @@ describe('Google Cloud Storage', () => {
     test('a busy token endpoint is a passing trouble, and asked once a call', async () => {
       const driver = await open();
       server.faults.next({ kind: 'status', status: 503 }, 'POST', /token/);
-      await expect(driver.head('a', options)).rejects.toMatchObject({ code: 'store.unavailable' });
+      await expect(driver.head('a', options)).rejects.toMatchObject({
+        code: 'store.unavailable',
+        message: expect.stringContaining('503'),
+      });
       expect(server.requests).toHaveLength(1);
       expect(await driver.head('a', options)).toBeUndefined();
     });

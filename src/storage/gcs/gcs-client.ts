@@ -4,7 +4,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { HttpAgents } from '../http/agents.ts';
 import { failureOfNetwork } from '../http/network-failure.ts';
 import type { Body } from '../remote/driver.ts';
-import type { GcsAccount } from './gcs-account.ts';
+import type { GcsAccount, GcsAuthorization } from './gcs-account.ts';
 import { exchange, type GcsAnswer } from './gcs-exchange.ts';
 import { type ErrorAnswer, failureOfAnswer, parseErrorAnswer, saysBucket, saysObject } from './gcs-failure.ts';
 
@@ -96,16 +96,16 @@ export class GcsClient {
   }
 
   async #send(call: GcsCall): Promise<GcsAnswer> {
-    const answer = await this.#sendOnce(call);
+    const authorization = await this.#account.authorize(call.signal);
+    const answer = await this.#sendOnce(call, authorization);
     if (answer.status !== 401 || call.accept?.includes(401) === true) return answer;
     // A token that was revoked or that outlived its key: everything anew, once.
     answer.body.destroy();
-    this.#account.forget();
-    return this.#sendOnce(call);
+    authorization.forget();
+    return this.#sendOnce(call, await this.#account.authorize(call.signal));
   }
 
-  async #sendOnce(call: GcsCall): Promise<GcsAnswer> {
-    const { endpoint, headers } = await this.#account.authorize(call.signal);
+  async #sendOnce(call: GcsCall, { endpoint, headers }: GcsAuthorization): Promise<GcsAnswer> {
     const url = new URL(call.path, endpoint);
     for (const [name, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, value);

@@ -72,10 +72,15 @@ export class Tokens {
     const assertion = form.get('assertion') ?? '';
     const email = this.#verify(assertion, request.base);
     if (typeof email !== 'string') return email;
+    return { status: 200, json: this.issue(email) };
+  }
+
+  /** A token for an account, as the token endpoint and the metadata server of a machine give it. */
+  issue(email: string): { readonly access_token: string; readonly expires_in: number; readonly token_type: 'Bearer' } {
     const token = `ya29.${randomUUID()}`;
     this.issued += 1;
     this.#tokens.set(token, { email, expires: this.#now() + this.lifetime * 1000 });
-    return { status: 200, json: { access_token: token, expires_in: this.lifetime, token_type: 'Bearer' } };
+    return { access_token: token, expires_in: this.lifetime, token_type: 'Bearer' };
   }
 
   /** The account that asks. */
