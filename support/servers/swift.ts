@@ -12,9 +12,7 @@ const MEMCACHED = '/usr/bin/memcached';
 const SERVERS = ['account', 'container', 'object'] as const;
 const programOf = (name: string): string => `/usr/bin/swift-${name}-server`;
 
-/** What must be installed of Debian before startSwift works. */
-export const SWIFT_PACKAGES = ['swift-proxy', 'swift-account', 'swift-container', 'swift-object', 'memcached'] as const;
-
+/** Debian's swift-proxy, swift-account, swift-container, swift-object and memcached. */
 export const swiftInstalled = (): boolean =>
   [PYTHON, MEMCACHED, ...['proxy', ...SERVERS].map(programOf)].every((file) => existsSync(file));
 

@@ -18,7 +18,7 @@ export interface HttpResponse {
   readonly message: IncomingMessage;
 }
 
-export const NO_BODY: Body = { pieces: [], length: 0 };
+const NO_BODY: Body = { pieces: [], length: 0 };
 
 /** Sends a request once and gives its answer, whatever the status. Throws what node:http throws. */
 export function send(agents: HttpAgents, request: HttpRequest): Promise<HttpResponse> {

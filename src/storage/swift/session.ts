@@ -10,7 +10,7 @@ import type { Login } from './login.ts';
 import { type HttpRequest, type HttpResponse, send } from './request.ts';
 import { shared } from './shared.ts';
 
-export interface SwiftRequest extends Doing {
+interface SwiftRequest extends Doing {
   readonly method: HttpRequest['method'];
   /** Below the account: `/container/key`, encoded, with its query; '' is the account. */
   readonly path: string;
