@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Failure, isFailure } from '../../../../src/domain/failure.ts';
+import { instant } from '../../../../src/domain/instant.ts';
 import type { ObjectBody } from '../../../../src/storage/object-store.ts';
 import { remoteStore } from '../../../../src/storage/remote/remote-store.ts';
 import { RetryAfter } from '../../../../src/storage/remote/retry-after.ts';
+import type { Clock } from '../../../../src/telemetry/effects.ts';
 import { bodyOf, bytesOf, collect, NEVER, pattern } from '../../../conformance/bodies.ts';
 import { type Fault, MemoryDriver, type MemoryDriverOptions, type Request } from '../../../support/memory-driver.ts';
 import { remoteOptions } from '../../../support/remote-options.ts';
@@ -29,6 +31,30 @@ function setup(driverOptions: MemoryDriverOptions = {}, limits?: Parameters<type
 
 async function* bytewise(body: Uint8Array): ObjectBody {
   for (let index = 0; index < body.length; index += 1) yield body.subarray(index, index + 1);
+}
+
+/** Time that passes only when told. */
+class SteppedClock implements Clock {
+  #now = 1_000_000;
+  readonly #sleeping = new Set<() => void>();
+
+  now(): ReturnType<Clock['now']> {
+    return instant(this.#now);
+  }
+
+  async sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (milliseconds === 0) return;
+    await new Promise<undefined>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      this.#sleeping.add(() => resolve(undefined));
+    });
+  }
+
+  pass(milliseconds: number): void {
+    this.#now += milliseconds;
+    for (const wake of this.#sleeping) wake();
+    this.#sleeping.clear();
+  }
 }
 
 const always = (fault: Fault): readonly Fault[] => Array.from({ length: 100 }, () => fault);
@@ -234,6 +260,7 @@ describe('get', () => {
   });
 
   test('a body that stands still is broken off and goes on; a slow reader is not', async () => {
+    const clock = new SteppedClock();
     const driver = new MemoryDriver({ whole: 1e6 });
     let hang = true;
     const readFrom = driver.read.bind(driver);
@@ -244,17 +271,20 @@ describe('get', () => {
       async function* stuck(): ObjectBody {
         for await (const piece of object.body) {
           yield piece;
+          setImmediate(() => clock.pass(1000));
           await new Promise(() => undefined);
         }
       }
       return { ...object, body: stuck() };
     };
-    const store = remoteStore(driver, { ...remoteOptions(), progress: { bytes: 200_000, milliseconds: 60 } });
+    const progress = { bytes: 200_000, milliseconds: 1000 };
+    const store = remoteStore(driver, { ...remoteOptions(), clock, progress });
     await store.put('a', bodyOf(body), options);
     const pieces: Uint8Array[] = [];
     for await (const piece of await store.get('a', options)) {
       pieces.push(piece);
-      if (pieces.length < 4) await new Promise((resolve) => setTimeout(resolve, 100));
+      clock.pass(60_000);
+      await new Promise((resolve) => setImmediate(resolve));
     }
     expect(Buffer.concat(pieces).equals(body)).toBe(true);
     expect(driver.requests.filter(({ operation }) => operation === 'read')).toHaveLength(2);
