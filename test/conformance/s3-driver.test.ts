@@ -224,6 +224,20 @@ describe.skipIf(!isCephInstalled())(`The S3 driver on a real Ceph${where}`, () =
       expect((await read(driver, 'hang/a')).length).toBe(1000);
     });
 
+    test('a request that makes no progress ends by the declared time-out, and may be tried again', async () => {
+      const driver = await driverOf('plain', { readTimeout: durationOf(1000) });
+      ceph.pause();
+      try {
+        await expect(driver.putWhole('stalled', bodyOf('x'), put())).rejects.toMatchObject({
+          code: 'store.unavailable',
+        });
+      } finally {
+        ceph.resume();
+      }
+      const patient = await driverOf();
+      await patient.putWhole('stalled', bodyOf('x'), put());
+    });
+
     test('a range beyond the end is incomplete', async () => {
       const driver = await driverOf();
       await driver.putWhole('short', bodyOf('ten bytes.'), put());

@@ -65,7 +65,7 @@ export function retention(
 }
 
 /** The condition failed: on what an earlier attempt of this very put has written, or on somebody else's object. */
-export async function winner(
+async function winner(
   session: S3Session,
   key: string,
   options: DriverPutOptions,
