@@ -429,4 +429,30 @@ describe('Google Cloud Storage', () => {
     await server.restart();
     expect(await driver.head('a', options)).toMatchObject({ size: 1 });
   });
+
+  test('a large object arrives whole through broken parts, a busy server and one that was started again', async () => {
+    const context = gcsContext(server, environment);
+    const limits = createTransferLimits(undefined, context.clock);
+    const store = remoteStore(await open(), { ...context, limits, uploadRetries: 3 });
+    const piece = pattern(MIB);
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (let index = 0; index < 36; index += 1) {
+        if (index === 18) {
+          await server.kill();
+          await server.restart();
+        }
+        yield piece;
+      }
+    }
+    server.faults.next({ kind: 'cut-request', after: 3 * MIB }, 'PUT', /upload_id/, 2);
+    server.faults.next({ kind: 'status', status: 503, retryAfter: '0' }, 'PUT', /upload_id/);
+    server.faults.next({ kind: 'lose-answer' }, 'PUT', /upload_id/, 2);
+    expect(await store.put('a', body(), { ...options, ifAbsent: true })).toMatchObject({ size: 36 * MIB });
+    // Every byte came once, but for what was on its way when a connection broke.
+    const sent = server.requests.filter(({ method }) => method === 'PUT').reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(sent).toBeLessThan(36 * MIB + 17 * MIB);
+    server.faults.next({ kind: 'cut-answer', after: 5 * MIB }, 'GET', /alt=media/, 2);
+    const read = await bytesOf(await store.get('a', options));
+    expect(read.equals(Buffer.concat(Array.from({ length: 36 }, () => piece)))).toBe(true);
+  }, 60_000);
 });
