@@ -30,12 +30,16 @@ describe('createLineReporter', () => {
       progress(reporter, 'b', second * 5 * MIB);
     }
     reporter.report({ kind: 'note', level: 'warning', message: 'the disk is nearly full' });
+    reporter.report({ kind: 'alert', alert: 'upload a', raised: true, message: 'cannot store a' });
+    reporter.report({ kind: 'alert', alert: 'upload a', raised: false, message: 'stored a at last' });
     reporter.report({ kind: 'finished', task: 'b', summary: '60 MiB in 12s' });
     expect(lines).toEqual([
       'backup of orders: started',
       'backup of orders: 25%, 25 MiB of 100 MiB, 5 MiB/s, 15s left',
       'backup of orders: 50%, 50 MiB of 100 MiB, 5 MiB/s, 10s left',
       'warning: the disk is nearly full',
+      'alert: cannot store a',
+      'stored a at last',
       'backup of orders: 60 MiB in 12s',
     ]);
   });
@@ -119,8 +123,9 @@ describe('createBarReporter', () => {
     reporter.report({ kind: 'finished', task: 'a', summary: 'done' });
     expect(screen()).toEqual(['backup a: done', 'backup b  0 B', '']);
     reporter.report({ kind: 'note', level: 'info', message: 'a note' });
+    reporter.report({ kind: 'alert', alert: 'upload a', raised: true, message: 'cannot store a' });
     reporter.clear();
-    expect(screen()).toEqual(['backup a: done', 'a note', '']);
+    expect(screen()).toEqual(['backup a: done', 'a note', 'alert: cannot store a', '']);
     reporter.report({ kind: 'waiting', task: 'b', message: 'waiting for WAL' });
     expect(screen().at(-2)).toBe('backup b  waiting for WAL');
     reporter.report({ kind: 'waiting', task: 'lease', message: 'waiting for the lease' });
