@@ -1,0 +1,8 @@
+import type { SftpConnection } from './connection.ts';
+import type { SftpRoot } from './root.ts';
+
+/** A directory on a server: what every request is about. */
+export interface SftpPlace {
+  readonly connection: SftpConnection;
+  readonly root: SftpRoot;
+}

@@ -1,0 +1,70 @@
+import type { DesiredSftp } from '../../domain/desired-storage.ts';
+import type { StoreDriver } from '../remote/driver.ts';
+import type { StorageContext } from '../storage-context.ts';
+import { removeAbandoned } from './abandoned.ts';
+import { SftpConnection } from './connection.ts';
+import { DELETE_BATCH, deleteObjects } from './delete.ts';
+import { headObject } from './head.ts';
+import { SftpListing } from './list.ts';
+import type { SftpPlace } from './place.ts';
+import { putWhole } from './put.ts';
+import { readObject } from './read.ts';
+import { createRoot, sftpRoot } from './root.ts';
+import { beginUpload } from './upload.ts';
+
+const MIB = 1024 * 1024;
+
+/**
+ * A directory on an SSH server, laid out as a local store: either can read what the other has written. Nothing is connected to here.
+ *
+ * With the extensions of OpenSSH (fsync, hardlink, posix-rename) it promises what a local store does. Without them: writes are as durable
+ * as the server makes them; `ifAbsent` relies on the protocol's rename, which must not replace (a server that does so all the same lets
+ * the later of two concurrent writers win); a replaced object may be absent for a moment.
+ */
+export async function openSftpDriver(storage: DesiredSftp, context: StorageContext): Promise<StoreDriver> {
+  const place = await openPlace(storage, context);
+  const listing = new SftpListing(place);
+  return {
+    description: place.root.description,
+    capabilities: {
+      conditionalCreate: true,
+      conditionalCreateLimit: Number.POSITIVE_INFINITY,
+      consistentListing: true,
+      // SSH authenticates every packet, but nothing checks what reaches the disk.
+      checksumOnWrite: false,
+      objectLock: false,
+      deleteBatch: DELETE_BATCH,
+    },
+    sizes: { whole: 8 * MIB, part: () => 8 * MIB, parallelParts: 3, largest: Number.MAX_SAFE_INTEGER },
+    putWhole: async (key, body, options) => putWhole(place, key, body, options),
+    beginUpload: async (key, options) => beginUpload(place, key, options),
+    read: async (key, options) => readObject(place, key, options),
+    head: async (key, options) => headObject(place, key, options),
+    listPage: async (prefix, options) => listing.page(prefix, options),
+    deleteBatch: async (keys, options) => deleteObjects(place, keys, options),
+    removeAbandonedUploads: async (_prefix, before, options) => removeAbandoned(place, before, options),
+    close: async () => place.connection.close(),
+  };
+}
+
+/** Makes the declared directory a store: the explicit step without which nothing is read from or written to a bare directory. */
+export async function createSftpDirectory(storage: DesiredSftp, context: StorageContext): Promise<void> {
+  const place = await openPlace(storage, context);
+  try {
+    const { signal } = new AbortController();
+    await createRoot(await place.connection.session(signal), place.root, signal);
+  } finally {
+    await place.connection.close();
+  }
+}
+
+async function openPlace(storage: DesiredSftp, context: StorageContext): Promise<SftpPlace> {
+  const { default: Client } = await import('ssh2-sftp-client');
+  const ignore = (): undefined => undefined;
+  const newClient = () => new Client('hoard', { error: ignore, end: ignore, close: ignore });
+  const description = `sftp ${storage.directory} at ${storage.host}:${storage.port}`;
+  return {
+    connection: new SftpConnection(storage, context, newClient),
+    root: sftpRoot(storage.directory, description),
+  };
+}
