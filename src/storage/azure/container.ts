@@ -15,7 +15,7 @@ const SUFFIXES = {
 } as const;
 
 /** The account's address without a slash at the end; an emulator's has the account in its path. */
-export function accountUrl(storage: DesiredAzure): string {
+function accountUrl(storage: DesiredAzure): string {
   const url = storage.endpoint ?? `https://${storage.account}.blob.${SUFFIXES[storage.cloud]}`;
   return url.replace(/\/+$/, '');
 }
