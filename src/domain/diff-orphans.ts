@@ -1,8 +1,12 @@
 import { bytesOf } from './bytes.ts';
 import { canonicalText } from './canonical.ts';
 import { type RepositoryContext, removalBlockers } from './diff-context.ts';
+import type { Instant } from './instant.ts';
 import { type BackupId, type PackReference, packName, type StoredObject, type StoredPack } from './observed.ts';
 import type { Blocker, PlannedAction } from './plan.ts';
+
+/** Where a listing may be late, the marker of a backup may be missing from it: what is younger is not taken for a leftover. */
+const LATEST_LISTING = 24 * 60 * 60_000;
 
 /**
  * Removes what no committed backup names: leftovers of interrupted work now, and the packs that the plan's own prunes set free after
@@ -18,17 +22,19 @@ export function planOrphans(
   going: ReadonlySet<BackupId>,
   takesBackup: boolean,
 ): readonly PlannedAction[] {
-  const { repository } = context;
+  const { repository, now } = context;
   const named = new Set(repository.backups.flatMap((backup) => backup.packs.map(packName)));
   const staying = repository.backups.filter((backup) => !going.has(backup.id));
   const stillNamed = new Set(staying.flatMap((backup) => backup.packs.map(packName)));
-  const loose = repository.packs.filter((pack) => !named.has(packName(pack)));
+  const settled = ({ storedAt }: { readonly storedAt: Instant }): boolean =>
+    repository.lateListing !== true || now - storedAt > LATEST_LISTING;
+  const loose = repository.packs.filter((pack) => !named.has(packName(pack)) && settled(pack));
   const freed = repository.packs.filter((pack) => named.has(packName(pack)) && !stillNamed.has(packName(pack)));
 
   const guards = removalBlockers(context);
   const removing = prunes.filter(({ work }) => work.kind === 'backup.prune' && going.has(work.backup));
   return [
-    ...remove(context, 'leftovers', loose, repository.strays, [], guards, 'no backup refers to'),
+    ...remove(context, 'leftovers', loose, repository.strays.filter(settled), [], guards, 'no backup refers to'),
     ...(takesBackup
       ? []
       : remove(

@@ -69,6 +69,8 @@ export interface ObservedRepository {
   /** Names of the stored `.partial` and `.backup` files. */
   readonly otherWalFiles: ReadonlySet<string>;
   readonly packs: readonly StoredPack[];
+  /** The store's listings may be late: what was written or removed a while ago may be missing from this, or still in it. */
+  readonly lateListing?: boolean;
   /** Objects that belong to no committed backup (manifests without backup.json, temporary files): key and size. */
   readonly strays: readonly StoredObject[];
   readonly holds: readonly StoredHold[];

@@ -67,7 +67,8 @@ export async function removePacks(
   signal: AbortSignal,
 ): Promise<Removal> {
   const doomed = new Set(packs.map((pack) => packKey(repo.site, pack)));
-  for (const marker of await readMarkers(repo, signal)) {
+  const owners = packs.map(({ backup }) => backup);
+  for (const marker of await readMarkers(repo, signal, owners)) {
     for (const pack of marker.packs) {
       if (!doomed.has(packKey(repo.site, pack))) continue;
       throw new Failure('plan.refused', {
@@ -145,18 +146,29 @@ export async function removeKeys(repo: SiteRepository, keys: readonly string[], 
   });
 }
 
-async function readMarkers(repo: SiteRepository, signal: AbortSignal): Promise<readonly BackupMarker[]> {
-  const ids: BackupId[] = [];
+/**
+ * The markers of all backups that the listing shows. Where listings may be late, those of `suspected` are looked for by name, too: reading
+ * an object by its name is never late.
+ */
+async function readMarkers(
+  repo: SiteRepository,
+  signal: AbortSignal,
+  suspected: readonly BackupId[] = [],
+): Promise<readonly BackupMarker[]> {
+  const late = !repo.store.capabilities.consistentListing;
+  const ids = new Set<BackupId>(late ? suspected : []);
   for await (const page of repo.store.list(backupsPrefix(repo.site), { signal })) {
     for (const { key } of page) {
       const parsed = parseSiteKey(repo.site, key);
-      if (parsed?.kind === 'marker') ids.push(parsed.backup);
+      if (parsed?.kind === 'marker') ids.add(parsed.backup);
     }
   }
-  return mapBounded(ids, READS, signal, async (id) => {
+  const markers = await mapBounded([...ids], READS, signal, async (id) => {
     try {
       return await readMarker(repo, id, signal);
     } catch (error) {
+      // A late listing still shows what was removed.
+      if (late && isFailure(error, 'store.not-found')) return undefined;
       if (!isFailure(error, 'object.corrupt', 'repository.foreign')) throw error;
       throw new Failure('plan.refused', {
         message: `nothing is removed while backup ${id} cannot be read: ${error.message}`,
@@ -165,4 +177,5 @@ async function readMarkers(repo: SiteRepository, signal: AbortSignal): Promise<r
       });
     }
   });
+  return markers.filter((marker) => marker !== undefined);
 }

@@ -52,6 +52,9 @@ export async function findWal(
  * The same content again is success. Other content under the name throws `wal.conflict`, and a copy of ours is set aside once
  * for people to look at. Objects are never removed here, not even our own after a lost race: another writer with the same
  * content may have been told that it is there. Idempotent.
+ *
+ * Where listings may be late, two writers with different contents within that time may both return. Neither content is lost: both keep
+ * their names, and the name counts as missing as soon as a listing shows both.
  */
 export async function storeWal(
   repo: SiteRepository,
@@ -66,13 +69,16 @@ export async function storeWal(
     if (!ours) await setAside(repo, file, content, signal);
     throw conflict(repo, others[0], content);
   }
-  // A listing may show what its writer has not made durable yet; head speaks only of durable objects.
-  if (ours && (await repo.store.head(ours.key, { signal }))) return 'already-there';
-  await putContent(repo, walKey(repo.site, file, { sha256: content.sha256, codec: repo.codec.name }), content, signal);
+  const late = !repo.store.capabilities.consistentListing;
+  const key = ours?.key ?? walKey(repo.site, file, { sha256: content.sha256, codec: repo.codec.name });
+  // A listing may show what its writer has not made durable yet, or not show it yet; head speaks of durable objects, at once.
+  if ((ours || late) && (await repo.store.head(key, { signal }))) return 'already-there';
+  const written = walKey(repo.site, file, { sha256: content.sha256, codec: repo.codec.name });
+  await putContent(repo, written, content, signal);
   const after = await findWal(repo, file, signal);
   const other = after.find((object) => object.sha256 !== content.sha256);
   if (other) throw conflict(repo, other, content);
-  if (after.length > 0) return 'stored';
+  if (after.length > 0 || (late && (await repo.store.head(written, { signal })))) return 'stored';
   throw new Failure('store.unavailable', {
     message: `${file.name} was written to ${describeRepository(repo)}, but its listing does not show it`,
   });

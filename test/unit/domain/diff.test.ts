@@ -382,6 +382,14 @@ describe('orphan.remove', () => {
     }
   });
 
+  test('where a listing may be late, leftovers go only after a day', () => {
+    const fresh = { ...loose, storedAt: hour(29) };
+    const main = { ...held(26), packs: [...held(26).packs, fresh], strays: [stray] };
+    const late = { ...main, lateListing: true };
+    expect(plan(declared(), seen({ main }), 30)[0]?.target).toBe('2 objects');
+    expect(plan(declared(), seen({ main: late }), 30)[0]?.work).toMatchObject({ packs: [], keys: [stray.key] });
+  });
+
   test('a pack that an unreadable backup may name does not go', () => {
     const main = {
       ...held(26),
