@@ -123,7 +123,8 @@ class Server implements SwiftServer {
     for (;;) {
       if ([...this.#children, this.#proxy].some((child) => child !== undefined && !isRunning(child)))
         throw new Error(`a server of Swift ended at its start:\n${this.log().slice(-4000)}`);
-      const made = await this.request('PUT', '/hoard-ready').catch(() => undefined);
+      const asked = this.request('PUT', '/hoard-ready', {}, undefined, AbortSignal.timeout(5000));
+      const made = await asked.catch(() => undefined);
       if (made?.ok === true) return;
       if (performance.now() > end) throw new Error(`Swift did not start in 60 seconds:\n${this.log().slice(-4000)}`);
       await sleep(50);
@@ -140,14 +141,19 @@ class Server implements SwiftServer {
     place: string,
     headers: Record<string, string> = {},
     body?: Uint8Array,
+    signal: AbortSignal | null = null,
   ): Promise<Response> {
-    const login = await fetch(this.authUrl, { headers: { 'X-Auth-User': this.user, 'X-Auth-Key': this.key } });
+    const login = await fetch(this.authUrl, {
+      headers: { 'X-Auth-User': this.user, 'X-Auth-Key': this.key },
+      signal,
+    });
     await login.arrayBuffer();
     const token = login.headers.get('x-auth-token');
     if (token === null) throw new Error(`no token: ${login.status}`);
     const to = `${login.headers.get('x-storage-url') ?? ''}${place}`;
     return fetch(to, {
       method,
+      signal,
       headers: { 'X-Auth-Token': token, ...headers },
       ...(body && { body: new Uint8Array(body) }),
     });
