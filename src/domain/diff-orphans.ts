@@ -2,8 +2,23 @@ import { bytesOf } from './bytes.ts';
 import { canonicalText } from './canonical.ts';
 import { type RepositoryContext, removalBlockers } from './diff-context.ts';
 import type { Instant } from './instant.ts';
+import { lockedFinding, lockedUntil } from './locked.ts';
 import { type BackupId, type PackReference, packName, type StoredObject, type StoredPack } from './observed.ts';
 import type { Blocker, PlannedAction } from './plan.ts';
+
+/** What belongs to nothing, and stays until its lock ends. */
+export function lockedOrphans(context: RepositoryContext): readonly string[] {
+  const { repository } = context;
+  const named = new Set(repository.backups.flatMap((backup) => backup.packs.map(packName)));
+  const until = [...repository.packs.filter((pack) => !named.has(packName(pack))), ...repository.strays]
+    .map(({ storedAt }) => lockedUntil(context, storedAt))
+    .filter((each) => each !== undefined);
+  return lockedFinding(
+    context,
+    `${until.length} object${until.length === 1 ? '' : 's'} that no backup refers to, which the store keeps`,
+    until,
+  );
+}
 
 /** Where a listing may be late, the marker of a backup may be missing from it: what is younger is not taken for a leftover. */
 const LATEST_LISTING = 24 * 60 * 60_000;
@@ -26,10 +41,13 @@ export function planOrphans(
   const named = new Set(repository.backups.flatMap((backup) => backup.packs.map(packName)));
   const staying = repository.backups.filter((backup) => !going.has(backup.id));
   const stillNamed = new Set(staying.flatMap((backup) => backup.packs.map(packName)));
-  const settled = ({ storedAt }: { readonly storedAt: Instant }): boolean =>
-    repository.lateListing !== true || now - storedAt > LATEST_LISTING;
+  const mayGo = ({ storedAt }: { readonly storedAt: Instant }): boolean => lockedUntil(context, storedAt) === undefined;
+  const settled = (object: { readonly storedAt: Instant }): boolean =>
+    mayGo(object) && (repository.lateListing !== true || now - object.storedAt > LATEST_LISTING);
   const loose = repository.packs.filter((pack) => !named.has(packName(pack)) && settled(pack));
-  const freed = repository.packs.filter((pack) => named.has(packName(pack)) && !stillNamed.has(packName(pack)));
+  const freed = repository.packs.filter(
+    (pack) => named.has(packName(pack)) && !stillNamed.has(packName(pack)) && mayGo(pack),
+  );
 
   const guards = removalBlockers(context);
   const removing = prunes.filter(({ work }) => work.kind === 'backup.prune' && going.has(work.backup));

@@ -1,6 +1,7 @@
 import { bytesOf } from './bytes.ts';
 import { canonicalText } from './canonical.ts';
 import { type RepositoryContext, removalBlockers } from './diff-context.ts';
+import { lockedFinding, lockedUntil } from './locked.ts';
 import { formatLsn } from './lsn.ts';
 import type { BackupId } from './observed.ts';
 import type { Blocker, PlannedAction } from './plan.ts';
@@ -27,8 +28,13 @@ export function planPrune(context: RepositoryContext): PrunePlan {
   const { repository, window, site, now } = context;
   const policy = site.policy.retention;
   const decisions = planRetention({ repository, window, policy, now });
-  const leaving = decisions
-    .filter((decision) => !decision.keep)
+  const unwanted = decisions.filter((decision) => !decision.keep);
+  // backup.json is stored when the backup has ended, and nothing of a backup goes before it.
+  const locks = unwanted
+    .map(({ backup }) => lockedUntil(context, backup.stopTime))
+    .filter((until) => until !== undefined);
+  const leaving = unwanted
+    .filter(({ backup }) => lockedUntil(context, backup.stopTime) === undefined)
     .sort((a, b) => a.backup.startTime - b.backup.startTime);
   const allowed = Math.max(1, Math.floor((repository.backups.length * policy.budget.percent) / 100));
   const going = new Set(leaving.slice(0, allowed).map(({ backup }) => backup.id));
@@ -45,11 +51,26 @@ export function planPrune(context: RepositoryContext): PrunePlan {
   const newest = decisions.find(({ reasons }) => reasons.some(({ code }) => code === 'newest-restorable'));
   const dependsOn = prunes.filter((_, index) => index < allowed).map((action) => action.id);
   // Without the identity the segment size is not known for certain, and with it not which bytes a segment holds.
-  const stretches = repository.identity ? prunableWal(repository, window.wal, keepers, newest?.backup) : [];
+  const prunable = repository.identity ? prunableWal(repository, window.wal, keepers, newest?.backup) : [];
+  const stretches = prunable.flatMap((stretch) => unlockedPart(context, stretch));
+  const locked = lockedFinding(
+    context,
+    `${locks.length} backup${locks.length === 1 ? '' : 's'}, which the store keeps`,
+    locks,
+  );
   const walPrunes = stretches.map((stretch) => pruneWal(context, stretch, dependsOn, guards));
 
-  if (policy.prune !== 'never') return { actions: [...prunes, ...walPrunes], decisions, going, findings: [] };
+  if (policy.prune !== 'never') return { actions: [...prunes, ...walPrunes], decisions, going, findings: locked };
   return { actions: [], decisions, going: new Set(), findings: whatStays(context, prunes.length, walPrunes.length) };
+}
+
+/** The oldest of its segments, up to the first that the store keeps locked. */
+function unlockedPart(context: RepositoryContext, stretch: PrunableWal): readonly PrunableWal[] {
+  const lock = stretch.segments.findIndex(({ storedAt }) => lockedUntil(context, storedAt) !== undefined);
+  if (lock === -1) return [stretch];
+  const segments = stretch.segments.slice(0, lock);
+  const last = segments.at(-1);
+  return last === undefined ? [] : [{ ...stretch, last: last.number, segments }];
 }
 
 function pruneGuards(context: RepositoryContext): readonly Blocker[] {

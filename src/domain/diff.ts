@@ -3,7 +3,7 @@ import type { DesiredSite, RepositoryName } from './desired.ts';
 import { planBackup } from './diff-backups.ts';
 import { type RepositoryContext, repositoryContext } from './diff-context.ts';
 import { repositoryFindings, siteFindings } from './diff-findings.ts';
-import { planOrphans } from './diff-orphans.ts';
+import { lockedOrphans, planOrphans } from './diff-orphans.ts';
 import { planPrune } from './diff-prune.ts';
 import { planArchive, planArchiveBlind } from './diff-wal.ts';
 import type { Instant } from './instant.ts';
@@ -70,7 +70,7 @@ function planRepository(context: RepositoryContext): {
   const orphans = planOrphans(context, prune.actions, prune.going, takesBackup);
   return {
     actions: [...backups, ...planArchive(context), ...prune.actions, ...orphans],
-    findings: [...repositoryFindings(context), ...prune.findings],
+    findings: [...repositoryFindings(context), ...prune.findings, ...lockedOrphans(context)],
     decisions: prune.decisions,
   };
 }

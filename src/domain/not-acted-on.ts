@@ -5,21 +5,11 @@ import type { DesiredDaemon } from './desired-daemon.ts';
  * What is declared for the site, is valid, and has no effect in this version: one sentence, undefined where there is nothing. Nobody may
  * rely on it in silence. What a repository declares and cannot be done without (storage, encryption) is refused when it is opened.
  */
-export function notActedOn(
-  desired: Pick<Desired, 'repositories' | 'restoreTargets' | 'daemon'>,
-  site: DesiredSite,
-): string | undefined {
+export function notActedOn(desired: Pick<Desired, 'restoreTargets' | 'daemon'>, site: DesiredSite): string | undefined {
   const parts = [
     ...ofPolicy(site.policy),
     ...(site.connections.some(({ slot }) => slot !== undefined) ? ['connections.slot'] : []),
     ...(site.movedFrom?.length ? [`movedFrom (nothing stored as ${site.movedFrom.join(', ')} is read)`] : []),
-    ...site.repositories.flatMap((name) => {
-      const repository = desired.repositories.get(name);
-      return [
-        ...(repository?.limits ? [`limits of repository "${name}"`] : []),
-        ...(repository?.notify ? [`notify of repository "${name}"`] : []),
-      ];
-    }),
     ...[...desired.restoreTargets.values()]
       .filter((target) => target.site === site.name)
       .map(({ name }) => `restore target "${name}"`),

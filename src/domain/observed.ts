@@ -1,5 +1,6 @@
 import type { Bytes } from './bytes.ts';
 import type { RepositoryName, SiteName } from './desired.ts';
+import type { Duration } from './duration.ts';
 import type { Instant } from './instant.ts';
 import type { Lsn } from './lsn.ts';
 import type { SegmentNumber, SegmentSize } from './segment.ts';
@@ -69,6 +70,8 @@ export interface ObservedRepository {
   /** Names of the stored `.partial` and `.backup` files. */
   readonly otherWalFiles: ReadonlySet<string>;
   readonly packs: readonly StoredPack[];
+  /** Objects younger than this are locked by the store and cannot be removed (storage.objectLock). */
+  readonly lockedFor?: Duration;
   /** The store's listings may be late: what was written or removed a while ago may be missing from this, or still in it. */
   readonly lateListing?: boolean;
   /** Objects that belong to no committed backup (manifests without backup.json, temporary files): key and size. */

@@ -5,9 +5,12 @@ import type { ObservedRepository, ObservedSite } from '../domain/observed.ts';
 import type { ActionOutcome } from '../domain/outcome.ts';
 import type { PlannedAction } from '../domain/plan.ts';
 import { takeAdvisoryLock } from '../postgres/advisory-lock.ts';
+import { sitePrefix } from '../repository/layout.ts';
 import { acquireLease, type Lease } from '../repository/lease.ts';
 import type { LeaseOwner } from '../repository/lease-owner.ts';
 import type { TakeServerLock } from '../repository/server-lease.ts';
+import type { SiteRepository } from '../repository/site-repository.ts';
+import { ABANDONED_AFTER } from '../storage/abandoned-uploads.ts';
 import { createStore } from '../storage/open-store.ts';
 import { executeAction } from './actions/execute-action.ts';
 import { awaitsApprovalOnly } from './approval.ts';
@@ -99,13 +102,32 @@ export class RepositorySession implements AsyncDisposable {
     const { connections } = this.#args.opened.site;
     const takeServerLock: TakeServerLock = (key, stop) =>
       takeAdvisoryLock(connections, key, { secrets: context.secrets, effects: { ...context.effects, signal: stop } });
-    return acquireLease(opened, {
+    const lease = await acquireLease(opened, {
       owner,
       waitFor,
       signal,
       reporter,
       ...(connections.length === 0 ? {} : { takeServerLock }),
     });
+    await this.#tidyUploads(opened, lease);
+    return lease;
+  }
+
+  /** What uploads that never ended left in the store costs money and is in no listing. That it cannot be removed stops nothing. */
+  async #tidyUploads({ name, site, store }: SiteRepository, lease: Lease): Promise<void> {
+    const { clock, reporter } = this.#args.context.effects;
+    try {
+      const before = clock.now() - ABANDONED_AFTER;
+      const count = await store.removeAbandonedUploads(sitePrefix(site), before, { signal: lease.signal });
+      if (count === 0) return;
+      const message = `repository "${name}": removed what ${count === 1 ? 'an abandoned upload' : `${count} abandoned uploads`} had left`;
+      reporter.report({ kind: 'note', level: 'info', message });
+    } catch (error) {
+      lease.signal.throwIfAborted();
+      if (!(error instanceof Failure) || error.class === 'bug') throw error;
+      const message = `repository "${name}": abandoned uploads could not be removed: ${error.message}`;
+      reporter.report({ kind: 'note', level: 'warning', message });
+    }
   }
 
   async #check(lease: Lease): Promise<Checked> {

@@ -48,6 +48,7 @@ export async function observeRepository(repo: SiteRepository, signal: AbortSigna
     histories: await readHistories(repo, listing.histories(), signal),
     otherWalFiles: listing.otherWalFiles(),
     packs: listing.packs(),
+    ...(repo.lockedFor === undefined ? {} : { lockedFor: repo.lockedFor }),
     ...(repo.store.capabilities.consistentListing ? {} : { lateListing: true }),
     strays: listing.strays(),
     holds,

@@ -1,5 +1,6 @@
 import type { Codec } from '../codec/codec.ts';
 import type { DesiredRepository, RepositoryName, SiteName } from '../domain/desired.ts';
+import type { Duration } from '../domain/duration.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Clock } from '../telemetry/effects.ts';
 
@@ -11,6 +12,8 @@ export interface SiteRepository {
   readonly store: ObjectStore;
   /** How new objects are written. Reading goes by each object's own extension. */
   readonly codec: Codec;
+  /** What is stored stays locked for this long (storage.objectLock). */
+  readonly lockedFor?: Duration;
   readonly clock: Clock;
   readonly random: (count: number) => Uint8Array;
 }
@@ -25,7 +28,9 @@ export function openSiteRepository(parts: {
   readonly random: (count: number) => Uint8Array;
 }): SiteRepository {
   const { repository, site, store, codec, clock, random } = parts;
-  return { name: repository.name, site, store, codec, clock, random };
+  const lock = repository.storage.type === 's3' ? repository.storage.objectLock : undefined;
+  const lockedFor = lock === undefined ? {} : { lockedFor: lock.for };
+  return { name: repository.name, site, store, codec, clock, random, ...lockedFor };
 }
 
 /** For messages: `repository "main" (local /backup)`. */

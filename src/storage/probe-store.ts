@@ -2,6 +2,7 @@ import { type CheckStep, failed, passed, warned } from '../domain/check.ts';
 import { Failure, isFailure } from '../domain/failure.ts';
 import { formatInstant, instant } from '../domain/instant.ts';
 import type { Clock } from '../telemetry/effects.ts';
+import { ABANDONED_AFTER } from './abandoned-uploads.ts';
 import type { DeleteResult, ObjectInfo, ObjectStore } from './object-store.ts';
 
 /** Where the probe writes: no key of the repository format begins so. */
@@ -15,9 +16,6 @@ const MAX_CLOCK_DIFFERENCE = 5 * 60_000;
 
 /** How long a listing that may be late is waited for. */
 const LISTING_MILLISECONDS = 10_000;
-
-/** An upload of hoard's is never older: what began before was abandoned. */
-export const ABANDONED_AFTER = 2 * 24 * 60 * 60_000;
 
 const CLEANUP_MILLISECONDS = 30_000;
 

@@ -390,6 +390,21 @@ describe('orphan.remove', () => {
     expect(plan(declared(), seen({ main: late }), 30)[0]?.work).toMatchObject({ packs: [], keys: [stray.key] });
   });
 
+  test('what the store keeps locked is not planned to go, but told', () => {
+    const main = {
+      ...held(26),
+      packs: [...held(26).packs, loose],
+      strays: [stray],
+      lockedFor: durationOf(40 * 3_600_000),
+    };
+    const locked = diff(declared(), seen({ main }), hour(30));
+    expect(locked.actions).toEqual([]);
+    expect(locked.site.findings).toEqual([
+      'in repository "main" no rule keeps 2 objects that no backup refers to, which the store keeps locked until 2026-01-02T17:00:00.000Z: removed when the lock has ended',
+    ]);
+    expect(ids(plan(declared(), seen({ main }), 42))).toEqual(['orphan.remove:orders:main:leftovers']);
+  });
+
   test('a pack that an unreadable backup may name does not go', () => {
     const main = {
       ...held(26),
