@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import ssh2 from 'ssh2';
 import { childrenOf, freePort, watch } from '../server-process.ts';
 
 const PROGRAM = '/usr/sbin/sshd';
@@ -96,9 +97,14 @@ Subsystem sftp ${SFTP_SERVER}
 `;
 }
 
-function makeKey(file: string, type: string, passphrase = ''): void {
-  const size = type === 'rsa' ? ['-b', '2048'] : [];
-  execFileSync('ssh-keygen', ['-q', '-t', type, ...size, '-N', passphrase, '-C', 'hoard-test', '-f', file]);
+function makeKey(file: string, type: 'ed25519' | 'rsa', passphrase?: string): void {
+  const { generateKeyPairSync } = ssh2.utils;
+  let key: { readonly private: string; readonly public: string };
+  if (type === 'rsa') key = generateKeyPairSync('rsa', { bits: 2048 });
+  else if (passphrase === undefined) key = generateKeyPairSync('ed25519');
+  else key = generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-cbc', rounds: 16 });
+  writeFileSync(file, key.private, { mode: 0o600 });
+  writeFileSync(`${file}.pub`, `${key.public} hoard-test\n`);
 }
 
 function hostKey(file: string): HostKey {

@@ -2,7 +2,7 @@ import type { Body } from '../remote/driver.ts';
 import type { Session } from './session.ts';
 
 /** Requests of one transfer that are on their way at once: 4 MiB, which fills the window of a channel (2 MiB in OpenSSH). */
-export const OUTSTANDING = 16;
+const OUTSTANDING = 16;
 
 /** Writes a body from `offset` on, many requests at a time: one by one, each would wait for the answer to the one before. */
 export async function writeBody(

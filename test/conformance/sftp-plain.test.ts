@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { DesiredSftp } from '../../src/domain/desired-storage.ts';
+import { createSecretResolver } from '../../src/policy/secret-resolver.ts';
+import type { StoreDriver } from '../../src/storage/remote/driver.ts';
+import { createSftpDirectory, openSftpDriver } from '../../src/storage/sftp/sftp-driver.ts';
+import type { StorageContext } from '../../src/storage/storage-context.ts';
+import { createSystemEffects } from '../../src/telemetry/system-effects.ts';
+import { type PlainSftp, startPlainSftp } from '../../support/servers/plain-sftp.ts';
+import { bytesOf, NEVER, pattern } from './bodies.ts';
+
+const MIB = 1024 * 1024;
+const options = { signal: NEVER };
+const put = (ifAbsent = false) => ({ ...options, ifAbsent, unlocked: false, token: randomBytes(16).toString('hex') });
+const bodyOf = (bytes: Uint8Array | string) => {
+  const piece = Buffer.from(bytes);
+  return { pieces: [piece], length: piece.length };
+};
+
+describe('SFTP on a server without extensions', () => {
+  let server: PlainSftp;
+  let storage: DesiredSftp;
+  let context: StorageContext;
+  let driver: StoreDriver;
+  beforeAll(async () => {
+    server = await startPlainSftp();
+    const knownHosts = join(server.folder, '../known_hosts');
+    await writeFile(
+      knownHosts,
+      `[127.0.0.1]:${server.port} ${await readFile(join(server.folder, '../host.pub'), 'utf8')}`,
+    );
+    storage = {
+      type: 'sftp',
+      host: '127.0.0.1',
+      port: server.port,
+      directory: join(server.folder, 'store'),
+      hostKeys: [],
+      knownHosts,
+      credentials: {
+        username: 'tester',
+        password: { kind: 'env', name: 'SFTP_PASSWORD' },
+        privateKey: undefined,
+        passphrase: undefined,
+      },
+    };
+    const environment = { SFTP_PASSWORD: 'secret' };
+    const effects = createSystemEffects({ environment, reporter: { report: () => undefined }, signal: NEVER });
+    context = { ...effects, environment, secrets: createSecretResolver(environment) };
+    await createSftpDirectory(storage, context);
+    driver = await openSftpDriver(storage, context);
+  });
+  afterEach(() => {
+    server.refuseWrites(undefined);
+    server.cutAfter(Number.POSITIVE_INFINITY);
+  });
+  afterAll(async () => {
+    await driver.close();
+    await server[Symbol.asyncDispose]();
+  });
+  const read = async (key: string) =>
+    bytesOf((await driver.read(key, { ...options, range: undefined, version: undefined })).body);
+
+  test('objects are written, replaced, created once, read, listed and removed', async () => {
+    const body = pattern(MIB + 17);
+    await driver.putWhole('a/b', bodyOf('first'), put());
+    await driver.putWhole('a/b', bodyOf(body), put());
+    expect((await read('a/b')).equals(Buffer.from(body))).toBe(true);
+    await driver.putWhole('a/c', bodyOf('created'), put(true));
+    await expect(driver.putWhole('a/c', bodyOf('again'), put(true))).rejects.toMatchObject({ code: 'store.exists' });
+    expect((await read('a/c')).toString()).toBe('created');
+    const page = await driver.listPage('', { ...options, startAfter: undefined, continuation: undefined });
+    expect(page.objects.map(({ key, size }) => [key, size])).toEqual([
+      ['a/b', MIB + 17],
+      ['a/c', 7],
+    ]);
+    expect(await driver.deleteBatch(['a/b', 'a/c', 'a/d'], options)).toMatchObject([
+      { kind: 'removed' },
+      { kind: 'removed' },
+      { kind: 'removed' },
+    ]);
+    await expect.poll(async () => readdir(join(storage.directory, '.hoard-store'))).toEqual([]);
+    expect(await readdir(storage.directory)).toEqual(['.hoard-store']);
+  });
+
+  test('a connection that is cut in the middle is unavailable, and the next call makes another', async () => {
+    const body = pattern(2 * MIB);
+    const same = put(true);
+    server.cutAfter(MIB);
+    await expect(driver.putWhole('cut', bodyOf(body), same)).rejects.toMatchObject({ code: 'store.unavailable' });
+    expect(await driver.head('cut', options)).toBeUndefined();
+    expect(await driver.putWhole('cut', bodyOf(body), same)).toMatchObject({ size: 2 * MIB });
+    server.cutAfter(MIB);
+    await expect(read('cut')).rejects.toMatchObject({ code: 'store.unavailable' });
+    expect((await read('cut')).equals(Buffer.from(body))).toBe(true);
+  });
+
+  test.each([
+    [3, 'Permission denied', 'store.denied'],
+    [4, 'Failure', 'store.unavailable'],
+    [4, 'No space left on device', 'store.full'],
+    [4, 'Disk quota exceeded', 'store.full'],
+  ])('the answer %i "%s" to a write is %s', async (status, message, code) => {
+    server.refuseWrites({ status, message });
+    await expect(driver.putWhole('refused', bodyOf('x'), put())).rejects.toMatchObject({ code });
+    server.refuseWrites(undefined);
+    expect(await driver.head('refused', options)).toBeUndefined();
+    await expect.poll(async () => readdir(join(storage.directory, '.hoard-store'))).toEqual([]);
+  });
+});
