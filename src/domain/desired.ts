@@ -92,6 +92,8 @@ export interface DesiredRepository {
   readonly encryption?: DesiredEncryption | undefined;
   readonly limits?: DesiredLimits | undefined;
   readonly notify?: DesiredNotification | undefined;
+  /** After how many failures of one object an alert is raised: what the daemon's `alerts` say; undefined: the default. */
+  readonly uploadRetries?: number | undefined;
 }
 
 interface DesiredEncryption {

@@ -73,7 +73,8 @@ async function openWhole(repository: DesiredRepository, context: StorageContext)
   }
   const driver = await openDriver(storage, context);
   const { clock, random, reporter } = context;
-  return remoteStore(driver, { clock, random, reporter, limits, uploadRetries: DEFAULTS.daemon.uploadRetries });
+  const uploadRetries = repository.uploadRetries ?? DEFAULTS.daemon.uploadRetries;
+  return remoteStore(driver, { clock, random, reporter, limits, uploadRetries });
 }
 
 /** Each backend's SDK is loaded only here, when a repository uses it. */

@@ -33,15 +33,17 @@ export function toDesired(documents: readonly PolicyDocument[]): Desired {
       ? [toRestoreTarget(declared, need(byName.get(siteName(declared.spec.site))), resolve)]
       : [],
   );
-  const daemon = entries.find(({ declared }) => declared.kind === 'Daemon');
+  const document = entries.find(({ declared }) => declared.kind === 'Daemon');
+  const daemon =
+    document?.declared.kind === 'Daemon'
+      ? toDaemon(document.declared.spec, document.resolve)
+      : toDaemon({}, pathsFrom('/'));
+  const uploadRetries = daemon.alerts?.uploadRetries;
   return deepFreeze({
     sites: byName,
-    repositories: new Map(repositories.map((repository) => [repository.name, repository])),
+    repositories: new Map(repositories.map((repository) => [repository.name, { ...repository, uploadRetries }])),
     restoreTargets: new Map(targets.map((target) => [target.name, target])),
-    daemon:
-      daemon?.declared.kind === 'Daemon'
-        ? toDaemon(daemon.declared.spec, daemon.resolve)
-        : toDaemon({}, pathsFrom('/')),
+    daemon,
   });
 }
 

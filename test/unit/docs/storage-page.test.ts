@@ -15,7 +15,7 @@ describe('docs/storage.md', () => {
 
   test('names tests of every backend', () => {
     const files = new Set(proofs.map(({ file }) => path.basename(file)));
-    for (const file of ['object-store.ts', 's3.test.ts', 'gcs.test.ts', 'azure.test.ts', 'swift.test.ts']) {
+    for (const file of ['object-store.ts', 's3-driver.test.ts', 'gcs.test.ts', 'azure.test.ts', 'swift.test.ts']) {
       expect(files).toContain(file);
     }
   });

@@ -153,6 +153,7 @@ describe('production', () => {
       },
       limits: { upload: bytesOf(200 * 1024 ** 2), download: bytesOf(400 * 1024 ** 2), concurrency: 8 },
       notify: undefined,
+      uploadRetries: 3,
     });
   });
 
