@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionFault, Fault, FaultSource } from './fault.ts';
@@ -72,7 +71,7 @@ class Pair {
       case 'refuse':
         return this.reset();
       case 'black-hole':
-        await Promise.race([this.#faults.changed, once(this.#client, 'close')]);
+        await this.#faults.changed;
         return this.#pass(bytes, to, direction);
       case 'reset':
       case 'cut': {
@@ -119,5 +118,13 @@ class Pair {
 
 async function write(to: Socket, bytes: Uint8Array): Promise<void> {
   if (bytes.length === 0 || to.destroyed || to.writableEnded || to.write(bytes)) return;
-  await Promise.race([once(to, 'drain'), once(to, 'close')]);
+  await drained(to);
+}
+
+async function drained(to: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => resolve();
+  to.once('drain', done).once('close', done);
+  await promise;
+  to.off('drain', done).off('close', done);
 }

@@ -87,24 +87,18 @@ export class FaultSource {
 
   takeForConnection(): ConnectionFault | undefined {
     const fault = this.#fault;
-    return fault !== undefined && isConnectionFault(fault) && this.#strikes(fault) ? fault : undefined;
+    return fault !== undefined && isConnectionFault(fault) && this.strikes(fault) ? fault : undefined;
   }
 
-  takeForRequest(method: string, path: string): RequestFault | undefined {
+  /** What may strike this request; whether it does is asked at the moment in which it would. */
+  forRequest(method: string, path: string): RequestFault | undefined {
     const fault = this.#fault;
     if (fault === undefined || isConnectionFault(fault)) return undefined;
-    if (fault.match?.(method, path) === false) return undefined;
-    return this.#strikes(fault) ? fault : undefined;
+    return fault.match?.(method, path) === false ? undefined : fault;
   }
 
-  /** It was taken, and did nothing after all. */
-  giveBack(fault: Fault): void {
-    this.struck[fault.kind] = (this.struck[fault.kind] ?? 0) - 1;
-    if (this.#fault === fault) this.#left += 1;
-  }
-
-  #strikes(fault: Fault): boolean {
-    if (this.#left <= 0 || this.#random() >= (fault.chance ?? 1)) return false;
+  strikes(fault: Fault): boolean {
+    if (this.#fault !== fault || this.#left <= 0 || this.#random() >= (fault.chance ?? 1)) return false;
     this.#left -= 1;
     this.struck[fault.kind] = (this.struck[fault.kind] ?? 0) + 1;
     return true;

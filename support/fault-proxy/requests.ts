@@ -12,8 +12,8 @@ export function requestServer(target: { readonly host: string; readonly port: nu
     // Either side may break at any time; the other is told by what follows.
     asked.on('error', () => undefined);
     answer.on('error', () => undefined);
-    const fault = faults.takeForRequest(asked.method ?? '', asked.url ?? '');
-    if (fault?.kind === 'answer') answerItself(asked, answer, fault);
+    const fault = faults.forRequest(asked.method ?? '', asked.url ?? '');
+    if (fault?.kind === 'answer' && faults.strikes(fault)) answerItself(asked, answer, fault);
     else passOn(asked, answer, { target, agent, faults, fault });
   });
   return server;
@@ -49,6 +49,7 @@ function passOn(asked: IncomingMessage, answer: ServerResponse, { target, agent,
   });
   passed.on('error', broken);
   answer.once('close', () => passed.destroy());
+  const losesAnswer = fault?.kind === 'lose-answer' && faults.strikes(fault);
   if (fault?.kind === 'reset-request') {
     breakAfter(asked, fault, faults, () => {
       passed.destroy();
@@ -58,7 +59,7 @@ function passOn(asked: IncomingMessage, answer: ServerResponse, { target, agent,
   passed.once('response', (found) => {
     found.on('error', broken);
     found.once('aborted', broken);
-    if (fault?.kind === 'lose-answer') {
+    if (losesAnswer) {
       found.resume();
       found.once('end', broken);
       return;
@@ -83,10 +84,7 @@ function breakAfter(
   asked.on('data', (bytes: Uint8Array) => {
     const before = length;
     length += bytes.length;
-    if (before <= fault.after && length > fault.after) act();
-  });
-  asked.once('end', () => {
-    if (length <= fault.after) faults.giveBack(fault);
+    if (before <= fault.after && length > fault.after && faults.strikes(fault)) act();
   });
 }
 
@@ -97,16 +95,18 @@ function truncate(
   faults: FaultSource,
 ): void {
   answer.writeHead(found.statusCode ?? 500, found.statusMessage ?? '', found.rawHeaders);
-  let left = fault.after;
+  let passed = 0;
+  let struck = false;
   found.on('data', (bytes: Uint8Array) => {
-    if (left < 0) return;
-    if (bytes.length <= left) {
-      left -= bytes.length;
+    if (struck) return;
+    const before = passed;
+    passed += bytes.length;
+    struck = before <= fault.after && passed > fault.after && faults.strikes(fault);
+    if (!struck) {
       answer.write(bytes);
       return;
     }
-    const last = bytes.subarray(0, left);
-    left = -1;
+    const last = bytes.subarray(0, fault.after - before);
     const end = (): void => {
       if (fault.kind === 'reset-answer') answer.socket?.resetAndDestroy();
       else answer.socket?.end();
@@ -119,8 +119,6 @@ function truncate(
     }
   });
   found.once('end', () => {
-    if (left < 0) return;
-    faults.giveBack(fault);
-    answer.end();
+    if (!struck) answer.end();
   });
 }
