@@ -38,10 +38,13 @@ async function readLogin(
   return { username: username ?? '', password: secret };
 }
 
+// 407 by the standard; tinyproxy answers a wrong login, other than none, with 401.
+const LOGIN_STATUSES = new Set([401, 407]);
+
 function proxyFailure(error: unknown, proxy: DesiredProxy, late: AbortSignal, milliseconds: number): Failure {
   if (isFailure(error)) return error;
   const name = `${proxy.type} proxy ${proxy.host}:${proxy.port}`;
-  if (error instanceof SocksLoginRefused || (error instanceof TunnelRefused && error.status === 407)) {
+  if (error instanceof SocksLoginRefused || (error instanceof TunnelRefused && LOGIN_STATUSES.has(error.status))) {
     return loginRefused(name, proxy, error);
   }
   if (error instanceof TunnelRefused && error.status < 500) {
