@@ -47,7 +47,11 @@ function passOn(asked: IncomingMessage, answer: ServerResponse, { target, agent,
     headers: asked.rawHeaders,
     setHost: false,
   });
-  passed.on('error', broken);
+  let answered: IncomingMessage | undefined;
+  passed.on('error', () => {
+    // Swift sends an end of chunks after answers that have no body: the answer is whole all the same.
+    if (answered?.complete !== true) broken();
+  });
   answer.once('close', () => passed.destroy());
   const losesAnswer = fault?.kind === 'lose-answer' && faults.strikes(fault);
   if (fault?.kind === 'reset-request') {
@@ -57,6 +61,7 @@ function passOn(asked: IncomingMessage, answer: ServerResponse, { target, agent,
     });
   }
   passed.once('response', (found) => {
+    answered = found;
     found.on('error', broken);
     found.once('aborted', broken);
     if (losesAnswer) {

@@ -18,7 +18,7 @@ export interface FaultyBackend {
   readonly faults?: readonly NamedFault[];
 }
 
-export interface NamedFault {
+interface NamedFault {
   readonly name: string;
   readonly fault: Fault;
   /** It passes, or strikes so seldom, that nothing may fail in the end. */
