@@ -58,7 +58,7 @@ export async function tryServerLease(
 }
 
 /** The id is the repository's, not its name: two policies may call it differently. */
-export function lockKey(repo: Pick<SiteRepository, 'site'>, id: string): bigint {
+function lockKey(repo: Pick<SiteRepository, 'site'>, id: string): bigint {
   return createHash('sha256').update(`hoard lease\0${id}\0${repo.site}`).digest().readBigInt64BE(0);
 }
 

@@ -6,7 +6,7 @@ import { ABANDONED_AFTER } from './abandoned-uploads.ts';
 import type { DeleteResult, ObjectInfo, ObjectStore } from './object-store.ts';
 
 /** Where the probe writes: no key of the repository format begins so. */
-export const PROBE_PREFIX = 'hoard-check/';
+const PROBE_PREFIX = 'hoard-check/';
 
 const BYTES = 4096;
 const RANGE = { offset: 1000, length: 96 };
