@@ -7,6 +7,7 @@ const BACKENDS = {
   azure: async () => (await import('./azure.ts')).azure,
   gcs: async () => (await import('./gcs.ts')).gcs,
   swift: async () => (await import('./swift.ts')).swift,
+  sftp: async () => (await import('./sftp.ts')).sftp,
 } satisfies Record<string, () => Promise<BenchBackend>>;
 
 export const BACKEND_NAMES: readonly string[] = Object.keys(BACKENDS);

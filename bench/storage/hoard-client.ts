@@ -52,7 +52,7 @@ async function openDriver(
     case 'swift':
       return (await import('../../src/storage/swift/swift-driver.ts')).openSwiftDriver(storage, context);
     case 'sftp':
-      throw new Error('not compared yet');
+      return (await import('../../src/storage/sftp/sftp-driver.ts')).openSftpDriver(storage, context);
     default:
       return unreachable(storage);
   }

@@ -16,7 +16,7 @@ export interface TransferLimits {
 
 /** Where the policy says nothing: more than the engines have under way, less than any store objects to. */
 const CONCURRENCY = 16;
-/** With 8 transfers of 8 MiB parts, 128 MiB in all. */
+/** With 8 transfers that hold 16 MiB each before they go in parts, 192 MiB in all. */
 const BUFFERED_BYTES = 64 * 1024 ** 2;
 
 export function createTransferLimits(declared: DesiredRepository['limits'], clock: Clock): TransferLimits {

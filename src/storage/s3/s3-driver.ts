@@ -18,6 +18,8 @@ const MOST_PARTS = 10_000;
 const SMALLEST_PART = 5 * MIB;
 const LARGEST_PART = 5 * 1024 ** 3;
 const DEFAULT_PART = 8 * MIB;
+// A segment of WAL in one request: in parts it would be six, with those that begin, complete and look at it.
+const DEFAULT_WHOLE = 16 * MIB;
 const DELETE_AT_ONCE = 1000;
 
 /** Connects to nothing yet. The SDK is loaded here. */
@@ -25,19 +27,20 @@ export async function openS3Driver(storage: DesiredS3, context: StorageContext):
   const agents = await createHttpAgents(storage, context);
   const session = await openSession(storage, context, agents);
   const first = Math.min(Math.max(storage.partSize ?? DEFAULT_PART, SMALLEST_PART), LARGEST_PART);
+  const whole = storage.partSize === undefined ? DEFAULT_WHOLE : first;
   return {
     description: session.description,
     capabilities: {
       conditionalCreate: true,
       // Up to here one request with If-None-Match decides; a completion with a condition not every store heeds.
-      conditionalCreateLimit: first,
+      conditionalCreateLimit: whole,
       consistentListing: true,
       checksumOnWrite: true,
       objectLock: storage.objectLock !== undefined,
       deleteBatch: DELETE_AT_ONCE,
     },
     sizes: {
-      whole: first,
+      whole,
       part: growingParts({ smallest: first, largestPart: LARGEST_PART, count: MOST_PARTS }),
       parallelParts: 3,
       largest: LARGEST_OBJECT,

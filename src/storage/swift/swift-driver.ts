@@ -16,6 +16,8 @@ import { SwiftUpload } from './upload.ts';
 const MIB = 1024 ** 2;
 /** Below it, one request is quicker than segments and a manifest; above, memory for the parts that are on their way counts. */
 const USUAL_PART = 8 * MIB;
+/** A segment of WAL goes in one request: in segments it would be three, with the manifest. */
+const USUAL_WHOLE = 16 * MIB;
 const LARGEST_PART = 32 * MIB;
 /** Swift slows reading of large objects down whose segments are smaller (rate_limit_under_size). */
 const SMALLEST_PART = MIB;
@@ -28,6 +30,7 @@ export async function openSwiftDriver(storage: DesiredSwift, context: StorageCon
   // Parts are held in memory while they are sent, so `segmentSize` can only make them smaller.
   const largestPart = Math.max(SMALLEST_PART, Math.min(LARGEST_PART, storage.segmentSize));
   const smallest = Math.min(USUAL_PART, largestPart);
+  const whole = Math.min(USUAL_WHOLE, largestPart);
   return {
     description: session.place.store,
     capabilities: {
@@ -39,7 +42,7 @@ export async function openSwiftDriver(storage: DesiredSwift, context: StorageCon
       deleteBatch: 1000,
     },
     sizes: {
-      whole: smallest,
+      whole,
       part: growingParts({ smallest, largestPart, count: PARTS }),
       parallelParts: 3,
       largest: PARTS * largestPart,
@@ -47,7 +50,7 @@ export async function openSwiftDriver(storage: DesiredSwift, context: StorageCon
     putWhole: (key, body, options) => putWhole(session, key, body, options),
     beginUpload: async (key, { ifAbsent, token, unlocked, signal }): Promise<DriverUpload> => {
       const known = await info(signal);
-      if (known.maxManifestSegments === undefined) throw noLargeObjects(session.place.store, smallest);
+      if (known.maxManifestSegments === undefined) throw noLargeObjects(session.place.store, whole);
       const group = Buffer.from(context.random(16)).toString('hex');
       const put = { ifAbsent, token, unlocked };
       return new SwiftUpload(session, known, { key, group, put, limit: known.maxManifestSegments });
