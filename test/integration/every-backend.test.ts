@@ -124,7 +124,7 @@ beforeAll(async () => {
   postgres = await startPostgres({ server: 18, settings: { archive_mode: 'on' }, readyWithin: PATIENCE });
   // Larger than one part of an upload, also when it is compressed.
   await postgres.query(
-    'create table t as select g as id, md5(random()::text) as text from generate_series(1, 300000) g',
+    'create table t as select g as id, md5(random()::text) as text from generate_series(1, 100000) g',
   );
 });
 afterAll(async () => {
