@@ -148,7 +148,7 @@ function content(key: string): Uint8Array {
   return pattern(SIZES[key.split('/')[0] ?? ''] ?? 300, seed);
 }
 
-const SIZES: Readonly<Record<string, number>> = { empty: 0, small: 300, middle: 200_000, large: 11 * MIB + 17 };
+const SIZES: Readonly<Record<string, number>> = { empty: 0, small: 300, middle: 200_000, large: 17 * MIB + 17 };
 
 type Outcome =
   | { readonly kind: 'put'; readonly key: string; readonly error: unknown }

@@ -74,7 +74,8 @@ class FileBody implements AsyncIterableIterator<Uint8Array> {
     if (this.#position === this.#end) return this.return();
     try {
       this.#signal.throwIfAborted();
-      const piece = new Uint8Array(Math.min(PIECE, this.#end - this.#position));
+      // Not filled with zeros first: only what was read is given away.
+      const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, this.#end - this.#position));
       const { bytesRead } = await this.#handle.read(piece, 0, piece.length, this.#position);
       if (bytesRead === 0) {
         throw new Failure('store.incomplete', {

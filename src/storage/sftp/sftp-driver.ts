@@ -35,7 +35,8 @@ export async function openSftpDriver(storage: DesiredSftp, context: StorageConte
       objectLock: false,
       deleteBatch: DELETE_BATCH,
     },
-    sizes: { whole: 8 * MIB, part: () => 8 * MIB, parallelParts: 3, largest: Number.MAX_SAFE_INTEGER },
+    // A segment of WAL is written, and synced, once; parts are each opened, written and synced for themselves.
+    sizes: { whole: 16 * MIB, part: () => 8 * MIB, parallelParts: 3, largest: Number.MAX_SAFE_INTEGER },
     putWhole: async (key, body, options) => putWhole(place, key, body, options),
     beginUpload: async (key, options) => beginUpload(place, key, options),
     read: async (key, options) => readObject(place, key, options),
