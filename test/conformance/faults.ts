@@ -122,7 +122,8 @@ export function faultConformance(name: string, start: () => Promise<FaultyBacken
 
     // What a backend has is known only once it has been started.
     const known = [...BYTES, ...REQUESTS, ...(THOROUGH ? OFTEN : [])];
-    test.for(known)('$name', { timeout: 120_000 }, async (fault, { skip }) => {
+    // Each of three faults may cost the minute after which a connection counts as stalled.
+    test.for(known)('$name', { timeout: 300_000 }, async (fault, { skip }) => {
       if (backend.protocol === 'tcp' && !BYTES.includes(fault)) skip('not HTTP');
       await inject(fault);
     });
