@@ -90,7 +90,8 @@ function backupNeed(context: RepositoryContext): BackupNeed | undefined {
       reasonCode: 'backup-due',
       reason: `a backup was due at ${formatInstant(slot)}, ${last}`,
       slot,
-      key: formatInstant(slot),
+      // Not the slot: however many come until it is carried out, it is one need, and what was planned for the first serves the last.
+      key: 'due',
     };
   }
   return newest && needAfter(context, newest);

@@ -48,7 +48,7 @@ export interface Blocker {
 }
 
 export interface PlannedAction {
-  /** Stable over passes while the need is the same, for example `backup.take:orders:main:2026-11-22T02:00:00.000Z`. */
+  /** Stable over passes while the need is the same, for example `backup.take:orders:main:due`. */
   readonly id: string;
   readonly site: SiteName;
   readonly repository: RepositoryName;

@@ -17,7 +17,7 @@ import type { SavedAction, SavedPlan } from './saved-plan.ts';
  */
 const PASSES = 3;
 
-/** After these the world is not as it was planned for. What is no longer needed may be needed in another way: another slot has come, say. */
+/** After these the world is not as it was planned for. What is no longer needed may be needed in another way: a slot has come for what a gap had asked for, say. */
 const CALLS_FOR_ANOTHER: ReadonlySet<ActionOutcome['kind']> = new Set(['done', 'changed', 'vanished']);
 
 export interface ApplyArguments {

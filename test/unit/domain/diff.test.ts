@@ -43,17 +43,29 @@ describe('backup.take', () => {
 
   test.each([
     ['nothing is due before the slot', [26], 48.9, []],
-    ['at the slot', [26], 49, ['backup.take:orders:main:2026-01-03T01:00:00.000Z']],
-    ['missed slots collapse into one', [26], 300, ['backup.take:orders:main:2026-01-13T01:00:00.000Z']],
+    ['at the slot', [26], 49, ['backup.take:orders:main:due']],
+    ['missed slots collapse into one', [26], 300, ['backup.take:orders:main:due']],
     ['a backup that began at the slot does', [25, 49], 72.9, []],
     [
       'one dated in the future does not hold the next back',
       [26, 500],
       60,
-      ['backup.take:orders:main:2026-01-03T01:00:00.000Z'],
+      ['backup.take:orders:main:due'],
     ],
   ])('%s', (_name, times, now, expected) => {
     expect(ids(plan(declared(), seen({ main: held(...times) }), now))).toEqual(expected);
+  });
+
+  test('is the same action after another slot has come, and another one after a backup', () => {
+    const [planned, later, after] = [
+      [[26], 49],
+      [[26], 97],
+      [[26, 50], 97],
+    ].map(([times, now]) => plan(declared(), seen({ main: held(...(times as number[])) }), now as number)[0]);
+    expect(later).toMatchObject({ id: planned?.id, inputs: planned?.inputs });
+    expect(later?.reason).toMatch(/^a backup was due at 2026-01-05T01:00:00/);
+    expect(after).toMatchObject({ id: planned?.id });
+    expect(after?.inputs).not.toBe(planned?.inputs);
   });
 
   test('a finding says where PostgreSQL counts as archived what no repository has', () => {
