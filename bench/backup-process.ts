@@ -23,7 +23,6 @@ const repository: DesiredRepository = {
   storage: { type: 'local', directory },
   prefix: '',
   compression: { algorithm: 'zstd', level: 3 },
-  encrypted: false,
 };
 const none = {
   last: 1,

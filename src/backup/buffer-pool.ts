@@ -1,4 +1,6 @@
-/** A fixed number of buffers of one size; whoever wants one waits until one is free. That is what bounds the memory of a backup. */
+import { sharedBuffer } from '../codec/chunk-workers.ts';
+
+/** A fixed number of buffers of one size, in memory that worker threads see; whoever wants one waits until one is free. That is what bounds the memory of a backup. */
 export class BufferPool {
   readonly #size: number;
   readonly #free: Buffer[] = [];
@@ -17,7 +19,7 @@ export class BufferPool {
     if (free) return Promise.resolve(free);
     if (this.#unmade > 0) {
       this.#unmade -= 1;
-      return Promise.resolve(Buffer.allocUnsafeSlow(this.#size));
+      return Promise.resolve(sharedBuffer(this.#size));
     }
     const waiter = Promise.withResolvers<Buffer>();
     this.#waiting.push(waiter);
@@ -29,13 +31,6 @@ export class BufferPool {
     const waiter = this.#waiting.shift();
     if (waiter) waiter.resolve(buffer);
     else this.#free.push(buffer);
-  }
-
-  /** In place of release, where somebody still reads the buffer: another one is made when it is needed. */
-  forget(): void {
-    const waiter = this.#waiting.shift();
-    if (waiter) waiter.resolve(Buffer.allocUnsafeSlow(this.#size));
-    else this.#unmade += 1;
   }
 
   /** Everybody who waits or comes later gets the error. */

@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto';
-import type { Codec, CodecName } from '../codec/codec.ts';
+import type { ChunkEncoder } from '../codec/chunk-workers.ts';
 import type { ChunkIndex, StoredChunk } from '../repository/chunk-index.ts';
 import type { ManifestChunk } from '../repository/manifest-types.ts';
 import type { PackWriter } from '../repository/pack-writer.ts';
@@ -20,21 +19,23 @@ type Looked =
   | { readonly kind: 'new'; readonly place: Promise<StoredChunk>; readonly store: () => Promise<void> };
 
 /**
- * Stores chunks: hashes each, looks whether it is there already, compresses new ones beside each other on the thread pool, and appends
- * them to packs in the order of the calls.
+ * Stores chunks: hashes each, looks whether it is there already, compresses and encrypts new ones beside each other in worker threads, and
+ * appends them to packs in the order of the calls.
  */
 export class ChunkSink {
-  readonly #codec: Codec;
+  readonly #workers: ChunkEncoder;
   readonly #index: ChunkIndex;
   readonly #writer: PackWriter;
   readonly #pool = new BufferPool(CHUNKS_IN_FLIGHT, CHUNK_BYTES);
   /** Chunks on their way by hash, so that the same content is not stored twice meanwhile. */
   readonly #underway = new Map<string, Promise<StoredChunk>>();
+  /** Ends when everything put so far was looked at: spaces in packs are given out in the order of the calls. */
+  #looks: Promise<unknown> = Promise.resolve();
   /** Ends when everything put so far is appended. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(parts: { readonly codec: Codec; readonly index: ChunkIndex; readonly writer: PackWriter }) {
-    this.#codec = parts.codec;
+  constructor(parts: { readonly workers: ChunkEncoder; readonly index: ChunkIndex; readonly writer: PackWriter }) {
+    this.#workers = parts.workers;
     this.#index = parts.index;
     this.#writer = parts.writer;
   }
@@ -47,19 +48,29 @@ export class ChunkSink {
   /** Stores the first `size` bytes of a buffer from buffer(), which is the sink's from now on. Resolves when the chunk has its place. */
   put(buffer: Buffer, size: number): Promise<ManifestChunk> {
     const plain = buffer.subarray(0, size);
-    // On this thread: the asynchronous digest of Web Crypto copies its input first, which costs as much as hashing it.
-    const digest = hash('sha256', plain, 'buffer');
-    const looking = this.#look(buffer, plain, digest);
+    const hashing = this.#workers.digest(plain);
+    const before = this.#looks;
+    const looking = (async () => {
+      const digest = await hashing;
+      await before;
+      return { digest, looked: await this.#look(buffer, plain, digest) };
+    })();
+    this.#looks = looking;
     this.#turn = this.#append(looking, this.#turn);
     // A failure reaches the backup by the pool, which refuses the next buffer; whoever awaits these promises may be gone by then.
+    hashing.catch(() => undefined);
+    looking.catch(() => undefined);
     this.#turn.catch((error: unknown) => this.#pool.fail(error));
-    const chunk = looking.then(async ({ place }) => ({ ...(await place), sha256: digest.toString('hex') }));
+    const chunk = looking.then(async ({ digest, looked }) => ({
+      ...(await looked.place),
+      sha256: digest.toString('hex'),
+    }));
     chunk.catch(() => undefined);
     return chunk;
   }
 
-  async #append(looking: Promise<Looked>, before: Promise<void>): Promise<void> {
-    const looked = await looking;
+  async #append(looking: Promise<{ readonly looked: Looked }>, before: Promise<void>): Promise<void> {
+    const { looked } = await looking;
     await before;
     // A chunk whose content is underway does not wait for it here: that one's turn may be later than this one's.
     if (looked.kind === 'new') await looked.store();
@@ -76,33 +87,23 @@ export class ChunkSink {
     const placed = Promise.withResolvers<StoredChunk>();
     placed.promise.catch(() => undefined);
     this.#underway.set(name, placed.promise);
-    try {
-      const frame = await this.#codec.encode(plain);
-      const store = async (): Promise<void> => {
-        try {
-          placed.resolve(await this.#store(buffer, plain, frame, digest));
-        } catch (error) {
-          placed.reject(error);
-          throw error;
-        }
-        this.#underway.delete(name);
-      };
-      return { kind: 'new', place: placed.promise, store };
-    } catch (error) {
-      placed.reject(error);
-      throw error;
-    }
-  }
-
-  async #store(buffer: Buffer, plain: Buffer, frame: Uint8Array, digest: Buffer): Promise<StoredChunk> {
-    // What does not shrink is stored as it is: nothing to decode, and the hash vouches for it. Its buffer is then read until it is written.
-    const raw = frame.length >= plain.length;
-    const location = await this.#writer.append(raw ? plain : frame);
-    if (raw) this.#pool.forget();
-    else this.#pool.release(buffer);
-    const codec: CodecName = raw ? 'none' : this.#codec.name;
-    const chunk = { ...location, size: plain.length, codec };
-    this.#index.add(digest, chunk);
-    return chunk;
+    const space = await this.#writer.reserve(plain.length);
+    const encoding = this.#workers.encode(plain, space.sessionKey);
+    encoding.catch(() => undefined);
+    const store = async (): Promise<void> => {
+      try {
+        const { bytes, codec } = await encoding;
+        this.#pool.release(buffer);
+        const location = await this.#writer.append(space, bytes);
+        const chunk = { ...location, size: plain.length, codec };
+        this.#index.add(digest, chunk);
+        placed.resolve(chunk);
+      } catch (error) {
+        placed.reject(error);
+        throw error;
+      }
+      this.#underway.delete(name);
+    };
+    return { kind: 'new', place: placed.promise, store };
   }
 }

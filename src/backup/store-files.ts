@@ -1,3 +1,4 @@
+import { ChunkWorkers } from '../codec/chunk-workers.ts';
 import { Failure } from '../domain/failure.ts';
 import type { Instant } from '../domain/instant.ts';
 import { formatLsn } from '../domain/lsn.ts';
@@ -48,7 +49,8 @@ export interface StoredFiles {
  */
 export async function storeFiles(work: FilesToStore): Promise<StoredFiles> {
   const { repo, id, cluster, backup, writer, signal } = work;
-  const sink = new ChunkSink({ codec: repo.codec, index: work.index, writer });
+  await using workers = new ChunkWorkers({ compression: repo.compression });
+  const sink = new ChunkSink({ workers, index: work.index, writer });
   const named = new NamedPacks();
   let label: BackupLabel | undefined;
   let end: { readonly position: BaseBackupEnd; readonly at: Instant } | undefined;

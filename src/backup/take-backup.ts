@@ -1,3 +1,4 @@
+import type { Encryptor } from '../codec/encryption.ts';
 import { bytesOf, renderBytes } from '../domain/bytes.ts';
 import type { DesiredSite } from '../domain/desired.ts';
 import { Failure } from '../domain/failure.ts';
@@ -10,11 +11,11 @@ import { type BaseBackup, type BaseBackupEnd, startBaseBackup } from '../postgre
 import type { PostgresContext } from '../postgres/connect.ts';
 import { openReplication, type ReplicationConnection } from '../postgres/replication.ts';
 import { type BackupMarker, backupMarker } from '../repository/backup-marker.ts';
-import { loadChunkIndex } from '../repository/chunk-index.ts';
 import { commitBackup } from '../repository/commit-backup.ts';
 import { claimIdentity } from '../repository/identity.ts';
 import { newBackupId } from '../repository/layout.ts';
 import type { Lease } from '../repository/lease.ts';
+import { type KnownChunks, loadChunkIndex } from '../repository/load-chunk-index.ts';
 import { groupPacks } from '../repository/pack-list.ts';
 import { createPackWriter } from '../repository/pack-writer.ts';
 import type { SiteRepository } from '../repository/site-repository.ts';
@@ -60,7 +61,8 @@ export async function takeBackup(request: BackupRequest): Promise<BackupMarker> 
   const timeline = await requireSameCluster(replication, cluster);
   const pageChecksums = await replication.hasPageChecksums();
   await storeHistory(repo, request.observed, replication, timeline, signal);
-  const index = await loadChunkIndex(repo, request.observed, signal);
+  const known = await loadChunkIndex(repo, request.observed, signal);
+  if (known.unreadable !== undefined) reportNothingKnown(known.unreadable, site, effects.reporter);
   const writer = createPackWriter(repo, id, { signal });
   try {
     const startTime = effects.clock.now();
@@ -88,13 +90,23 @@ export async function takeBackup(request: BackupRequest): Promise<BackupMarker> 
       startTime,
       backup,
       observed: request.observed,
-      index,
+      index: known.index,
       writer,
       signal,
       onBytes,
     });
     reportFindings(stored.end, site, effects.reporter);
-    const marker = markerOf({ request, id, cluster, pageChecksums, backup, startTime, stored });
+    const marker = markerOf({
+      request,
+      id,
+      cluster,
+      pageChecksums,
+      backup,
+      startTime,
+      stored,
+      known,
+      encryptor: await repo.encryptor?.(),
+    });
     if (!marker.wal.carried) {
       const needed = neededWal(backup, stored.end, cluster);
       const diagnose = (): Promise<string> => diagnoseArchiving(site, context);
@@ -127,6 +139,11 @@ async function requireSameCluster(replication: ReplicationConnection, cluster: O
   });
 }
 
+function reportNothingKnown(unreadable: BackupId, site: DesiredSite, reporter: Reporter): void {
+  const message = `everything of ${site.name} is stored anew: the manifest of backup ${unreadable} is encrypted, no private key for it is declared here, and the copy that was kept beside its writer is not here`;
+  reporter.report({ kind: 'note', level: 'warning', message });
+}
+
 function reportFindings({ warnings, checksumFailures }: BaseBackupEnd, site: DesiredSite, reporter: Reporter): void {
   for (const warning of warnings)
     reporter.report({ kind: 'note', level: 'warning', message: `PostgreSQL of ${site.name} warns: ${warning}` });
@@ -155,8 +172,10 @@ function markerOf(parts: {
   readonly backup: BaseBackup;
   readonly startTime: Instant;
   readonly stored: StoredFiles;
+  readonly known: KnownChunks;
+  readonly encryptor: Encryptor | undefined;
 }): BackupMarker {
-  const { request, id, cluster, pageChecksums, backup, startTime, stored } = parts;
+  const { request, id, cluster, pageChecksums, backup, startTime, stored, known, encryptor } = parts;
   const { site } = request;
   const { timeline, startLsn } = backup;
   const wal = neededWal(backup, stored.end, cluster);
@@ -175,7 +194,10 @@ function markerOf(parts: {
     bytes: bytesOf(counts.bytes),
     storedBytes: bytesOf(packBytes + manifest.size),
     manifest,
-    packGroups: groupPacks(packs),
+    packGroups: groupPacks(packs, (writer) =>
+      writer === id ? encryptor?.recipients.map(({ encryptionKey }) => encryptionKey) : known.encryptedTo(writer),
+    ),
+    ...encryptionOf(encryptor),
     files: counts.files,
     wal: {
       carried: site.policy.wal.method === 'none',
@@ -191,6 +213,12 @@ function markerOf(parts: {
     },
     toolVersion: request.toolVersion,
   });
+}
+
+function encryptionOf(encryptor: Encryptor | undefined): Pick<BackupMarker, 'encryption'> {
+  if (encryptor === undefined) return {};
+  const { recipients, signer } = encryptor;
+  return { encryption: { recipients, ...(signer !== undefined && { signer }) } };
 }
 
 /** What the backup found out about the checksums of pages: `verified` only where there are some and the server looked at them. */

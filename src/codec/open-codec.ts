@@ -9,8 +9,10 @@ const DEFAULT_LEVEL = 3;
 /** `zstd --ultra -22`. */
 const HIGHEST_LEVEL = 22;
 
+export type Compression = DesiredRepository['compression'];
+
 /** The codec that a repository writes with. Throws `policy.unsupported` for one that this version does not have. */
-export function openCodec(compression: DesiredRepository['compression']): Codec {
+export function openCodec(compression: Compression): Codec {
   const { algorithm, level = DEFAULT_LEVEL } = compression;
   if (algorithm === 'none') return plainCodec;
   if (algorithm !== 'zstd') {

@@ -87,8 +87,6 @@ export interface DesiredRepository {
   /** Key prefix inside the storage, without slashes at the ends; '' for none. */
   readonly prefix: string;
   readonly compression: { readonly algorithm: 'zstd' | 'snappy' | 'lzma' | 'none'; readonly level: number | undefined };
-  /** Whether `encryption` is declared. */
-  readonly encrypted: boolean;
   readonly encryption?: DesiredEncryption | undefined;
   readonly limits?: DesiredLimits | undefined;
   readonly notify?: DesiredNotification | undefined;
@@ -96,11 +94,21 @@ export interface DesiredRepository {
   readonly uploadRetries?: number | undefined;
 }
 
-interface DesiredEncryption {
+export interface DesiredEncryption {
   /** OpenPGP public keys; each can open everything that is written. */
   readonly recipients: readonly SecretReference[];
   /** Only where restores run. */
   readonly privateKey: SecretReference | undefined;
+  readonly passphrase: SecretReference | undefined;
+  /** Signs what is written. */
+  readonly signing: DesiredKey | undefined;
+  /** OpenPGP public keys; a restore reads only what one of them has signed. None: signatures are not asked for. */
+  readonly trustedSigners: readonly SecretReference[];
+}
+
+/** A private key and what opens it. */
+export interface DesiredKey {
+  readonly key: SecretReference;
   readonly passphrase: SecretReference | undefined;
 }
 

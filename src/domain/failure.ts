@@ -104,6 +104,26 @@ export const FAILURES = {
     EXIT.failed,
     'a stored object does not have the content that its name, manifest or marker promises',
   ),
+  'object.untrusted': kind(
+    'terminal',
+    EXIT.failed,
+    'a stored object bears no valid signature of a trusted signer; somebody else may have written it',
+  ),
+  'key.unusable': kind(
+    'terminal',
+    EXIT.credentials,
+    'a declared OpenPGP key cannot be read, has expired, was revoked, or cannot do what it is declared for',
+  ),
+  'key.missing': kind(
+    'terminal',
+    EXIT.credentials,
+    'an object is encrypted, and no private key that opens it is declared here',
+  ),
+  'key.passphrase': kind(
+    'terminal',
+    EXIT.credentials,
+    'a private key is locked, and the passphrase is wrong or none is declared',
+  ),
   'repository.foreign': kind(
     'terminal',
     EXIT.failed,

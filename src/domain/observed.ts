@@ -100,11 +100,29 @@ export interface StoredBackup {
   readonly storedBytes: Bytes;
   /** Packs that the manifest names, its own and those of earlier backups. */
   readonly packs: readonly PackReference[];
+  /** Who can open it, each alone; absent where it is not encrypted. */
+  readonly encryption?: BackupEncryption;
+}
+
+export interface BackupEncryption {
+  readonly recipients: readonly KeyReference[];
+  /** Fingerprint of the key that signed its manifest. */
+  readonly signer?: string;
+}
+
+/** An OpenPGP key by its fingerprints, in lower-case hexadecimal. */
+export interface KeyReference {
+  /** Of the primary key: what GnuPG lists a key by. */
+  readonly fingerprint: string;
+  /** Of the (sub)key that is encrypted to. */
+  readonly encryptionKey: string;
 }
 
 export interface PackReference {
   readonly backup: BackupId;
   readonly number: number;
+  /** Its chunks are encrypted, and its name says so. Absent: they are not. */
+  readonly encrypted?: boolean;
 }
 
 /** One text for each pack, for sets, maps and messages. */

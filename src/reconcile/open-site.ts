@@ -2,6 +2,7 @@ import { openCodec } from '../codec/open-codec.ts';
 import type { Desired, DesiredRepository, DesiredSite, RepositoryName } from '../domain/desired.ts';
 import { Failure } from '../domain/failure.ts';
 import type { SecretResolver } from '../policy/secret-resolver.ts';
+import { openEncryption } from '../repository/open-encryption.ts';
 import { openSiteRepository, type SiteRepository } from '../repository/site-repository.ts';
 import { openStore } from '../storage/open-store.ts';
 import type { Effects } from '../telemetry/effects.ts';
@@ -12,6 +13,8 @@ export interface SiteContext {
   readonly secrets: SecretResolver;
   /** The version of hoard, for what it writes. */
   readonly toolVersion: string;
+  /** The user's own folder for what can be lost without harm; absent: nothing is kept. */
+  readonly cacheDirectory?: string;
 }
 
 /** A site with its repositories opened; closed by `await using`. */
@@ -56,16 +59,19 @@ export async function openSite(
 async function openRepository(
   site: DesiredSite,
   repository: DesiredRepository,
-  { effects, secrets }: SiteContext,
+  { effects, secrets, cacheDirectory }: SiteContext,
 ): Promise<SiteRepository | Failure> {
   try {
     const store = await openStore(repository, { ...effects, secrets });
-    const { clock, random } = effects;
+    const { clock, random, signal } = effects;
+    const { encryption } = repository;
     return openSiteRepository({
       repository,
       site: site.name,
       store,
       codec: openCodec(repository.compression),
+      ...(encryption && { encryption: openEncryption(encryption, { secrets, clock, signal }) }),
+      ...(cacheDirectory !== undefined && { cacheDirectory }),
       clock,
       random,
     });

@@ -8,6 +8,7 @@ import { recogniseWalFile } from '../domain/wal-file.ts';
 import { openDocument, sealDocument } from './document.ts';
 import type { Fields } from './fields.ts';
 import { parseSystemIdentifier } from './identity.ts';
+import { parseBackupEncryption } from './key-reference.ts';
 import { backupPrefix, markerKey, parseBackupId } from './layout.ts';
 import type { ManifestTablespace, StoredManifest } from './manifest-types.ts';
 import { formatRanges, type PackGroup, packsOf, parsePackGroups } from './pack-list.ts';
@@ -66,6 +67,7 @@ export function formatMarker(marker: BackupMarker): Uint8Array {
     storedBytes: marker.storedBytes,
     tablespaces: marker.tablespaces,
     labels: marker.labels,
+    ...(marker.encryption && { encryption: marker.encryption }),
     manifest: { ...marker.manifest, key: marker.manifest.key.slice(backupPrefix(marker.site, marker.id).length) },
     packs: marker.packGroups.map((group) => ({ ...group, numbers: formatRanges(group.numbers) })),
     toolVersion: marker.toolVersion,
@@ -103,6 +105,7 @@ export function parseMarker(bytes: Uint8Array, site: SiteRepository['site'], id:
       .objects('tablespaces', MAX_TABLESPACES)
       .map((each) => ({ oid: each.text('oid', 10), path: each.text('path', 4096) })),
     labels: fields.texts('labels', MAX_LABELS),
+    ...(fields.has('encryption') && { encryption: parseBackupEncryption(fields.object('encryption')) }),
     manifest: parseManifestReference(fields.object('manifest'), site, id),
     packGroups: parsePackGroups(fields, 'packs'),
     toolVersion: fields.text('toolVersion', 64),
@@ -127,7 +130,9 @@ function parseWal(fields: Fields): BackupMarker['wal'] {
 function parseManifestReference(fields: Fields, site: SiteRepository['site'], id: BackupId): StoredManifest {
   const name = fields.text('key', 64);
   if (!/^manifest\.ndjson\.[a-z0-9.]+$/.test(name)) fields.refuse(`has the key "${name}"`);
-  return { key: backupPrefix(site, id) + name, size: fields.integer('size', 1), sha256: fields.sha256('sha256') };
+  const measure = (of: Fields) => ({ size: of.integer('size', 1), sha256: of.sha256('sha256') });
+  const inner = fields.has('inner') ? { inner: measure(fields.object('inner')) } : {};
+  return { key: backupPrefix(site, id) + name, ...measure(fields), ...inner };
 }
 
 /** Reads one backup's marker. `store.not-found` where there is none. */

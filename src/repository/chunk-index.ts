@@ -1,11 +1,5 @@
 import type { CodecName } from '../codec/codec.ts';
-import { isFailure } from '../domain/failure.ts';
-import { type ObservedRepository, type PackReference, packName } from '../domain/observed.ts';
-import { readMarker } from './backup-marker.ts';
-import { readManifest } from './manifest.ts';
-import type { ManifestChunk } from './manifest-types.ts';
 import type { ChunkLocation } from './pack-writer.ts';
-import type { SiteRepository } from './site-repository.ts';
 
 /** Which chunks are stored already, by the SHA-256 of their plain bytes. */
 export interface ChunkIndex {
@@ -40,8 +34,8 @@ class TypedChunkIndex implements ChunkIndex {
   /** Entry number + 1, or 0 for an empty slot. */
   #slots = new Uint32Array(2 * FIRST_CAPACITY);
   #count = 0;
-  /** Packs by number in `#numbers`; a chunk's codec is that of its place. */
-  readonly #places: { readonly pack: PackReference; readonly codec: CodecName }[] = [];
+  /** Packs by number in `#numbers`; a chunk's codec, and how much its pack's key takes, are those of its place. */
+  readonly #places: Pick<StoredChunk, 'pack' | 'codec' | 'keyBytes'>[] = [];
   readonly #placeNumbers = new Map<string, number>();
 
   get count(): number {
@@ -88,11 +82,11 @@ class TypedChunkIndex implements ChunkIndex {
     return true;
   }
 
-  #placeOf({ pack, codec }: StoredChunk): number {
+  #placeOf({ pack, codec, keyBytes }: StoredChunk): number {
     const name = `${pack.backup}/${pack.number}/${codec}`;
     const known = this.#placeNumbers.get(name);
     if (known !== undefined) return known;
-    this.#places.push({ pack, codec });
+    this.#places.push(keyBytes === undefined ? { pack, codec } : { pack, codec, keyBytes });
     this.#placeNumbers.set(name, this.#places.length - 1);
     return this.#places.length - 1;
   }
@@ -121,34 +115,3 @@ class TypedChunkIndex implements ChunkIndex {
     }
   }
 }
-
-/**
- * The chunks that the newest readable backup names. Only chunks whose pack is in the listing and long enough count: what
- * is not certainly there is stored again. A damaged manifest is passed over for the next older backup's.
- */
-export async function loadChunkIndex(
-  repo: SiteRepository,
-  observed: ObservedRepository,
-  signal: AbortSignal,
-): Promise<ChunkIndex> {
-  const sizes = new Map(observed.packs.map((pack) => [packName(pack), pack.size]));
-  for (const { id } of observed.backups.toReversed()) {
-    const index = createChunkIndex();
-    try {
-      const marker = await readMarker(repo, id, signal);
-      for await (const line of readManifest(repo, marker, signal)) {
-        if (line.kind !== 'file') continue;
-        for (const chunk of line.chunks) {
-          if (chunk.offset + chunk.length <= (sizes.get(packName(chunk.pack)) ?? -1)) index.add(hashOf(chunk), chunk);
-        }
-      }
-      return index;
-    } catch (error) {
-      if (!isFailure(error, 'object.corrupt', 'store.not-found', 'repository.foreign', 'policy.unsupported'))
-        throw error;
-    }
-  }
-  return createChunkIndex();
-}
-
-const hashOf = (chunk: ManifestChunk): Uint8Array => Buffer.from(chunk.sha256, 'hex');

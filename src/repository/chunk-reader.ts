@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { decryptContent } from '../codec/openpgp/protected-data.ts';
 import { Failure, isFailure } from '../domain/failure.ts';
 import { openCodecOf } from './codecs.ts';
 import { packKey } from './layout.ts';
 import type { ManifestChunk } from './manifest-types.ts';
+import { PackKeys } from './pack-keys.ts';
 import type { SiteRepository } from './site-repository.ts';
 
 /** A chunk to read, and the file that needs it, for messages. Callers may carry more along. */
@@ -39,10 +41,11 @@ export async function* readChunks<Request extends ChunkRequest>(
 ): AsyncGenerator<ReadChunk<Request>> {
   const stop = new AbortController();
   const each = AbortSignal.any([signal, stop.signal]);
+  const source: ChunkSource = { repo, keys: new PackKeys(), signal: each };
   const ahead: Promise<readonly ReadChunk<Request>[]>[] = [];
   try {
     for await (const group of groupNeighbours(requests)) {
-      const read = readGroup(repo, group, each);
+      const read = readGroup(source, group);
       // The error is thrown where the group's turn comes; until then nobody else may see it as unhandled.
       read.catch(() => undefined);
       ahead.push(read);
@@ -53,6 +56,12 @@ export async function* readChunks<Request extends ChunkRequest>(
     stop.abort();
     await Promise.allSettled(ahead);
   }
+}
+
+interface ChunkSource {
+  readonly repo: SiteRepository;
+  readonly keys: PackKeys;
+  readonly signal: AbortSignal;
 }
 
 async function* groupNeighbours<Request extends ChunkRequest>(
@@ -82,15 +91,14 @@ function continues(group: readonly ChunkRequest[], next: ManifestChunk): boolean
 }
 
 async function readGroup<Request extends ChunkRequest>(
-  repo: SiteRepository,
+  source: ChunkSource,
   group: readonly Request[],
-  signal: AbortSignal,
 ): Promise<readonly ReadChunk<Request>[]> {
   const [first] = group;
   const last = group.at(-1);
   if (!first || !last) return [];
   const start = first.chunk.offset;
-  const stored = await readRange(repo, first, start, last.chunk.offset + last.chunk.length - start, signal).catch(
+  const stored = await readRange(source, first, start, last.chunk.offset + last.chunk.length - start).catch(
     // Which chunk is beyond the end comes out when each is read by itself.
     (error: unknown) => (isFailure(error, 'object.corrupt') && group.length > 1 ? undefined : Promise.reject(error)),
   );
@@ -98,31 +106,32 @@ async function readGroup<Request extends ChunkRequest>(
     group.map(async (request) => {
       const { chunk } = request;
       const frame = stored?.subarray(chunk.offset - start, chunk.offset - start + chunk.length);
-      return { request, plain: await openChunk(repo, request, frame, signal) };
+      return { request, plain: await openChunk(source, request, frame) };
     }),
   );
 }
 
 async function openChunk(
-  repo: SiteRepository,
+  source: ChunkSource,
   request: ChunkRequest,
   frame: Uint8Array | undefined,
-  signal: AbortSignal,
 ): Promise<Uint8Array> {
   try {
-    if (frame) return await decodeChunk(repo, request, frame);
+    if (frame) return await decodeChunk(source, request, frame);
   } catch (error) {
     if (!isFailure(error, 'object.corrupt')) throw error;
   }
   const { chunk } = request;
-  return decodeChunk(repo, request, await readRange(repo, request, chunk.offset, chunk.length, signal));
+  return decodeChunk(source, request, await readRange(source, request, chunk.offset, chunk.length));
 }
 
-async function decodeChunk(repo: SiteRepository, request: ChunkRequest, frame: Uint8Array): Promise<Uint8Array> {
+async function decodeChunk(source: ChunkSource, request: ChunkRequest, stored: Uint8Array): Promise<Uint8Array> {
+  const { repo } = source;
   const { chunk } = request;
   const codec = openCodecOf(chunk.codec, packKey(repo.site, chunk.pack));
   let plain: Uint8Array;
   try {
+    const frame = await decryptChunk(source, request, stored);
     plain = await codec.decode(frame, chunk.size);
   } catch (error) {
     if (!isFailure(error, 'object.corrupt')) throw error;
@@ -137,12 +146,20 @@ async function decodeChunk(repo: SiteRepository, request: ChunkRequest, frame: U
   );
 }
 
+async function decryptChunk(source: ChunkSource, request: ChunkRequest, stored: Uint8Array): Promise<Uint8Array> {
+  const { pack, keyBytes } = request.chunk;
+  if (keyBytes === undefined) return stored;
+  const sessionKey = await source.keys.get(pack, async () =>
+    source.repo.decryptor.openPack(await readRange(source, request, 0, keyBytes), stored),
+  );
+  return decryptContent(sessionKey, stored);
+}
+
 async function readRange(
-  repo: SiteRepository,
+  { repo, signal }: ChunkSource,
   request: ChunkRequest,
   offset: number,
   length: number,
-  signal: AbortSignal,
 ): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   let filled = 0;

@@ -14,11 +14,29 @@ export const SITES_PREFIX = 'sites/';
 export const sitePrefix = (site: SiteName): string => `${SITES_PREFIX}${site}/`;
 export const identityKey = (site: SiteName): string => `${sitePrefix(site)}site.json`;
 
-/** What a WAL object or another stored stream is named by: the hash of its plain content, and how it is encoded. */
-interface StoredContent {
-  /** SHA-256 of the plain content, 64 lower-case hexadecimal digits. */
-  readonly sha256: string;
+/** How an object is stored, which its name says: compressed, and perhaps an OpenPGP message (`.pgp`). */
+export interface StoredForm {
   readonly codec: CodecName;
+  /** An OpenPGP message: encrypted, or signed only. */
+  readonly message: boolean;
+}
+
+/** What a WAL object is named by: the hash of its plain content (SHA-256, 64 lower-case hexadecimal digits), and its form. */
+interface StoredContent extends StoredForm {
+  readonly sha256: string;
+}
+
+const MESSAGE_EXTENSION = 'pgp';
+
+const extensionOf = ({ codec, message }: StoredForm): string =>
+  message ? `${CODEC_EXTENSION[codec]}.${MESSAGE_EXTENSION}` : CODEC_EXTENSION[codec];
+
+/** The form of a stored name, from its extensions; undefined where this version does not know them. */
+export function formOf(extensions: string): StoredForm | undefined {
+  const message = extensions.endsWith(`.${MESSAGE_EXTENSION}`);
+  const extension = message ? extensions.slice(0, -MESSAGE_EXTENSION.length - 1) : extensions;
+  const codec = CODEC_NAMES.find((name) => CODEC_EXTENSION[name] === extension);
+  return codec && { codec, message };
 }
 
 const walFolder = (site: SiteName, file: WalFile): string => {
@@ -30,7 +48,7 @@ const walFolder = (site: SiteName, file: WalFile): string => {
 export const walPrefix = (site: SiteName, file: WalFile): string => `${walFolder(site, file)}${file.name}-`;
 
 export const walKey = (site: SiteName, file: WalFile, content: StoredContent): string =>
-  `${walPrefix(site, file)}${content.sha256}.${CODEC_EXTENSION[content.codec]}`;
+  `${walPrefix(site, file)}${content.sha256}.${extensionOf(content)}`;
 
 export const timelinePrefix = (site: SiteName, timeline: WalFile['timeline']): string =>
   `${sitePrefix(site)}wal/${timelineName(timeline)}/`;
@@ -39,19 +57,25 @@ export const setAsidePrefix = (site: SiteName, file: WalFile, sha256: string): s
   `${sitePrefix(site)}set-aside/${file.name}-${sha256}-`;
 
 export const setAsideKey = (site: SiteName, file: WalFile, content: StoredContent, at: Instant): string =>
-  `${setAsidePrefix(site, file, content.sha256)}${at}.${CODEC_EXTENSION[content.codec]}`;
+  `${setAsidePrefix(site, file, content.sha256)}${at}.${extensionOf(content)}`;
 
 export const backupsPrefix = (site: SiteName): string => `${sitePrefix(site)}backups/`;
 export const backupPrefix = (site: SiteName, backup: BackupId): string => `${backupsPrefix(site)}${backup}/`;
 export const markerKey = (site: SiteName, backup: BackupId): string => `${backupPrefix(site, backup)}backup.json`;
 
-export const manifestKey = (site: SiteName, backup: BackupId, codec: CodecName): string =>
-  `${backupPrefix(site, backup)}manifest.ndjson.${CODEC_EXTENSION[codec]}`;
+const MANIFEST_NAME = 'manifest.ndjson.';
+
+export const manifestKey = (site: SiteName, backup: BackupId, form: StoredForm): string =>
+  `${backupPrefix(site, backup)}${MANIFEST_NAME}${extensionOf(form)}`;
+
+/** The form of the manifest under a key; undefined where this version does not know it. */
+export const manifestForm = (key: string): StoredForm | undefined =>
+  formOf(key.slice(key.lastIndexOf(MANIFEST_NAME) + MANIFEST_NAME.length));
 
 export const packsPrefix = (site: SiteName): string => `${sitePrefix(site)}packs/`;
 
 export const packKey = (site: SiteName, pack: PackReference): string =>
-  `${packsPrefix(site)}${pack.backup}/${String(pack.number).padStart(8, '0')}.pack`;
+  `${packsPrefix(site)}${pack.backup}/${String(pack.number).padStart(8, '0')}.pack${pack.encrypted === true ? `.${MESSAGE_EXTENSION}` : ''}`;
 
 export const holdsPrefix = (site: SiteName, backup: BackupId): string => `${sitePrefix(site)}holds/${backup}/`;
 
@@ -74,11 +98,11 @@ export const MAX_PACK_NUMBER = 99_999_999;
 
 export type SiteKey =
   | { readonly kind: 'identity' }
-  /** `codec` is absent where this version does not know the extension; name and hash count all the same. */
-  | { readonly kind: 'wal'; readonly file: WalFile; readonly sha256: string; readonly codec: CodecName | undefined }
+  /** `form` is absent where this version does not know the extension; name and hash count all the same. */
+  | { readonly kind: 'wal'; readonly file: WalFile; readonly sha256: string; readonly form: StoredForm | undefined }
   | { readonly kind: 'set-aside'; readonly file: WalFile; readonly sha256: string; readonly at: Instant }
   | { readonly kind: 'marker'; readonly backup: BackupId }
-  | { readonly kind: 'manifest'; readonly backup: BackupId; readonly codec: CodecName | undefined }
+  | { readonly kind: 'manifest'; readonly backup: BackupId; readonly form: StoredForm | undefined }
   /** Anything else below a backup's own folder. */
   | { readonly kind: 'in-backup'; readonly backup: BackupId }
   | { readonly kind: 'pack'; readonly pack: PackReference }
@@ -97,7 +121,7 @@ const FORMS: readonly (readonly [kind: SiteKey['kind'], form: RegExp])[] = [
   ['marker', new RegExp(`^backups/${BACKUP}/backup\\.json$`)],
   ['manifest', new RegExp(`^backups/${BACKUP}/manifest\\.ndjson\\.${EXTENSION}$`)],
   ['in-backup', new RegExp(`^backups/${BACKUP}/.+$`)],
-  ['pack', new RegExp(`^packs/${BACKUP}/(?<number>\\d{8})\\.pack$`)],
+  ['pack', new RegExp(`^packs/${BACKUP}/(?<number>\\d{8})\\.pack(?<message>\\.pgp)?$`)],
   ['hold', new RegExp(`^holds/${BACKUP}/(?<name>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\\.json$`)],
   ['proof', new RegExp(`^proofs/${BACKUP}/(?<at>\\d{1,15})\\.json$`)],
   ['lease', /^lease\/(?<generation>\d{12})\.json$/],
@@ -126,19 +150,19 @@ function buildKey(kind: SiteKey['kind'], groups: Readonly<Record<string, string 
       // A file in the folder of another timeline or log is not where this format puts it.
       if (!file || timelineName(file.timeline) !== groups['timeline']) return undefined;
       if ((file.kind === 'history' ? undefined : file.log) !== groups['log']) return undefined;
-      return { kind, file, sha256: groups['sha256'] ?? '', codec: codecNameOf(groups['extension'] ?? '') };
+      return { kind, file, sha256: groups['sha256'] ?? '', form: formOf(groups['extension'] ?? '') };
     }
     case 'set-aside': {
       const file = recogniseWalFile(groups['name'] ?? '');
       return file && { kind, file, sha256: groups['sha256'] ?? '', at: instant(number('at')) };
     }
     case 'manifest':
-      return { kind, backup, codec: codecNameOf(groups['extension'] ?? '') };
+      return { kind, backup, form: formOf(groups['extension'] ?? '') };
     case 'marker':
     case 'in-backup':
       return { kind, backup };
     case 'pack':
-      return { kind, pack: { backup, number: number('number') } };
+      return { kind, pack: packReference(backup, number('number'), groups['message'] !== undefined) };
     case 'hold':
       return { kind, backup, name: groups['name'] ?? '' };
     case 'proof':
@@ -150,9 +174,8 @@ function buildKey(kind: SiteKey['kind'], groups: Readonly<Record<string, string 
   }
 }
 
-/** The codec of a stored name's extension, or undefined where this version does not know it. */
-export function codecNameOf(extension: string): CodecName | undefined {
-  return CODEC_NAMES.find((name) => CODEC_EXTENSION[name] === extension);
+export function packReference(backup: BackupId, number: number, encrypted: boolean): PackReference {
+  return encrypted ? { backup, number, encrypted } : { backup, number };
 }
 
 /** A new backup id, `YYYYMMDDTHHMMSSZ-<8 hex>`: sorts by start time (UTC), unique by its random part. */

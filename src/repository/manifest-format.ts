@@ -8,7 +8,7 @@ import { timelineId } from '../domain/timeline.ts';
 import { FORMAT_VERSION, parseJson, requireVersion } from './document.ts';
 import { Fields } from './fields.ts';
 import { fileHash } from './file-hash.ts';
-import { MAX_PACK_NUMBER, parseBackupId } from './layout.ts';
+import { MAX_PACK_NUMBER, packReference, parseBackupId } from './layout.ts';
 import type { ManifestChunk, ManifestEntry, ManifestFooter, ManifestHeader, ManifestLine } from './manifest-types.ts';
 
 /** One manifest line as text and back. Reading trusts nothing: sizes, numbers and paths are bounded before anything uses them. */
@@ -49,7 +49,8 @@ export function formatManifestLine(line: ManifestLine): string {
 // A list in place of an object: a big cluster has millions of chunks.
 function formatChunk(chunk: ManifestChunk): readonly unknown[] {
   const pack = `${chunk.pack.backup}/${chunk.pack.number}`;
-  return [chunk.sha256, chunk.size, chunk.codec, pack, chunk.offset, chunk.length];
+  const place = [chunk.sha256, chunk.size, chunk.codec, pack, chunk.offset, chunk.length];
+  return chunk.keyBytes === undefined ? place : [...place, chunk.keyBytes];
 }
 
 /** `where` names manifest and line. Throws `object.corrupt`, or `repository.foreign` for a header of another major version. */
@@ -108,7 +109,10 @@ function parseEntry(fields: Fields, kind: ManifestEntry['kind'], where: string):
   return { kind, path, mode, mtime, size, sha256, chunks };
 }
 
-const CHUNK_FIELDS = ['sha256', 'size', 'codec', 'pack', 'offset', 'length'] as const;
+const CHUNK_FIELDS = ['sha256', 'size', 'codec', 'pack', 'offset', 'length', 'keyBytes'] as const;
+
+// A recipient with a key of 4096 bits takes 526 bytes.
+const MAX_KEY_BYTES = 1024 * 1024;
 
 function parseChunk(value: unknown, where: string): ManifestChunk {
   const values: readonly unknown[] = Array.isArray(value) ? value : [];
@@ -117,9 +121,10 @@ function parseChunk(value: unknown, where: string): ManifestChunk {
     `a chunk of ${where}`,
   );
   const size = fields.integer('size', 1, MAX_CHUNK_BYTES);
+  const encrypted = fields.has('keyBytes') ? { keyBytes: fields.integer('keyBytes', 1, MAX_KEY_BYTES) } : undefined;
   const pack = fields.parsed('pack', (text) => {
     const slash = text.indexOf('/');
-    return { backup: parseBackupId(text.slice(0, slash)), number: Number(text.slice(slash + 1)) };
+    return packReference(parseBackupId(text.slice(0, slash)), Number(text.slice(slash + 1)), encrypted !== undefined);
   });
   if (!Number.isInteger(pack.number) || pack.number < 0 || pack.number > MAX_PACK_NUMBER) {
     fields.refuse(`names pack number ${pack.number}`);
@@ -132,6 +137,7 @@ function parseChunk(value: unknown, where: string): ManifestChunk {
     // Packs are about 64 MiB; offsets have to fit the chunk index's 32 bits.
     offset: fields.integer('offset', 0, 0xffff_ffff),
     length: fields.integer('length', 1, size + FRAME_SLACK),
+    ...encrypted,
   };
 }
 

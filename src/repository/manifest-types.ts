@@ -63,8 +63,10 @@ export interface ManifestChunk {
   readonly pack: PackReference;
   /** Where the frame starts in the pack. */
   readonly offset: number;
-  /** Bytes of the frame. */
+  /** Bytes of the frame; of its packet, where the pack is encrypted. */
   readonly length: number;
+  /** Bytes at the beginning of the pack that tell its key to the recipients; absent where the pack is not encrypted. */
+  readonly keyBytes?: number;
 }
 
 interface ManifestDirectory {
@@ -110,4 +112,6 @@ export interface StoredManifest {
   readonly size: number;
   /** Of the stored bytes. */
   readonly sha256: string;
+  /** Of an encrypted manifest, before it was encrypted: what the copy beside the writer is known by. */
+  readonly inner?: { readonly size: number; readonly sha256: string };
 }

@@ -165,6 +165,6 @@ async function readHistory(
   signal: AbortSignal,
 ): Promise<TimelineHistory> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of readWal(repo, object, MAX_HISTORY_BYTES, signal)) pieces.push(piece);
+  for await (const piece of readWal(repo, object, MAX_HISTORY_BYTES, signal, 'any')) pieces.push(piece);
   return parseTimelineHistory(object.file.timeline, Buffer.concat(pieces).toString('utf8'));
 }

@@ -1,7 +1,8 @@
 import { type Bytes, bytesOf } from '../domain/bytes.ts';
 import type { BackupId, PackReference } from '../domain/observed.ts';
 import type { Fields } from './fields.ts';
-import { MAX_PACK_NUMBER, parseBackupId } from './layout.ts';
+import { parseFingerprints } from './key-reference.ts';
+import { MAX_PACK_NUMBER, packReference, parseBackupId } from './layout.ts';
 
 /**
  * The packs that a backup needs, by the backup that wrote them: `{ "backup": id, "numbers": "0-41,43", "bytes": 2870123456 }`.
@@ -12,10 +13,18 @@ export interface PackGroup {
   /** Ascending. */
   readonly numbers: readonly number[];
   readonly bytes: Bytes;
+  /** Fingerprints of the (sub)keys that each of the packs is encrypted to; absent where they are not encrypted. */
+  readonly encryptedTo?: readonly string[];
 }
 
+/** Who a backup's packs are encrypted to; undefined where they are not. */
+export type EncryptedTo = (backup: BackupId) => readonly string[] | undefined;
+
 /** Packs with their stored sizes, grouped; duplicates count once. */
-export function groupPacks(packs: Iterable<PackReference & { readonly size: number }>): readonly PackGroup[] {
+export function groupPacks(
+  packs: Iterable<PackReference & { readonly size: number }>,
+  encryptedTo: EncryptedTo = () => undefined,
+): readonly PackGroup[] {
   const byBackup = new Map<BackupId, Map<number, number>>();
   for (const pack of packs) {
     const sizes = byBackup.get(pack.backup) ?? new Map<number, number>();
@@ -26,12 +35,18 @@ export function groupPacks(packs: Iterable<PackReference & { readonly size: numb
       backup,
       numbers: [...sizes.keys()].sort((a, b) => a - b),
       bytes: bytesOf([...sizes.values()].reduce((sum, size) => sum + size, 0)),
+      ...withRecipients(encryptedTo(backup)),
     }))
     .sort((a, b) => (a.backup < b.backup ? -1 : 1));
 }
 
+const withRecipients = (encryptedTo: readonly string[] | undefined): Pick<PackGroup, 'encryptedTo'> =>
+  encryptedTo === undefined ? {} : { encryptedTo };
+
 export const packsOf = (groups: readonly PackGroup[]): readonly PackReference[] =>
-  groups.flatMap(({ backup, numbers }) => numbers.map((number) => ({ backup, number })));
+  groups.flatMap(({ backup, numbers, encryptedTo }) =>
+    numbers.map((number) => packReference(backup, number, encryptedTo !== undefined)),
+  );
 
 /** `0-41,43`. */
 export function formatRanges(numbers: readonly number[]): string {
@@ -62,7 +77,12 @@ export function parsePackGroups(fields: Fields, name: string): readonly PackGrou
       if (budget < 0) return group.refuse(`brings the packs above ${MAX_PACKS}`);
       for (let number = first; number <= last; number += 1) numbers.push(number);
     }
-    return { backup: group.parsed('backup', parseBackupId), numbers, bytes: bytesOf(group.integer('bytes')) };
+    return {
+      backup: group.parsed('backup', parseBackupId),
+      numbers,
+      bytes: bytesOf(group.integer('bytes')),
+      ...(group.has('encryptedTo') && { encryptedTo: parseFingerprints(group, 'encryptedTo') }),
+    };
   });
 }
 
@@ -73,13 +93,14 @@ export function missingPacks(
 ): { readonly missing: readonly PackReference[]; readonly damaged: string | undefined } {
   const missing: PackReference[] = [];
   let damaged: string | undefined;
-  for (const { backup, numbers, bytes } of groups) {
+  for (const { backup, numbers, bytes, encryptedTo } of groups) {
     let sum = 0;
     let complete = true;
     for (const number of numbers) {
-      const size = sizeOf({ backup, number });
+      const pack = packReference(backup, number, encryptedTo !== undefined);
+      const size = sizeOf(pack);
       if (size === undefined) {
-        missing.push({ backup, number });
+        missing.push(pack);
         complete = false;
       } else {
         sum += size;

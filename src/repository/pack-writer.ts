@@ -1,9 +1,10 @@
+import type { PackKey } from '../codec/encryption.ts';
 import { bytesOf } from '../domain/bytes.ts';
 import { Failure } from '../domain/failure.ts';
 import { instant } from '../domain/instant.ts';
 import type { BackupId, PackReference, StoredPack } from '../domain/observed.ts';
 import { ByteQueue } from './byte-queue.ts';
-import { MAX_PACK_NUMBER, packKey } from './layout.ts';
+import { MAX_PACK_NUMBER, packKey, packReference } from './layout.ts';
 import type { SiteRepository } from './site-repository.ts';
 
 /** Where a chunk's frame lies. */
@@ -11,15 +12,28 @@ export interface ChunkLocation {
   readonly pack: PackReference;
   readonly offset: number;
   readonly length: number;
+  /** Bytes of the packets with the pack's key, at its beginning; absent where it is not encrypted. */
+  readonly keyBytes?: number;
+}
+
+/** Room for a frame in a pack. */
+export interface PackSpace {
+  /** What the frame has to be encrypted with; undefined where the pack is not encrypted. */
+  readonly sessionKey: Uint8Array | undefined;
 }
 
 /** Puts frames back to back into packs of one backup. */
 export interface PackWriter {
   /**
+   * Room for the frame of so many plain bytes, before it is known how many it will have: the key to encrypt it with is the pack's. Every space
+   * is to be filled by `append`, in the order in which they were given out. Resolves when a pack is open: back-pressure.
+   */
+  reserve(plainBytes: number): Promise<PackSpace>;
+  /**
    * Resolves when the frame is accepted and there is room for the next: back-pressure. May be called again before that; frames are
    * stored in the order of the calls. The frame's bytes must not change afterwards. Rejects when any pack could not be stored.
    */
-  append(frame: Uint8Array): Promise<ChunkLocation>;
+  append(space: PackSpace, frame: Uint8Array): Promise<ChunkLocation>;
   /** Waits until all packs are durable. `bytes` is their sum. */
   close(): Promise<{ readonly packs: readonly StoredPack[]; readonly bytes: number }>;
   /** Stops at once. Packs that are already complete stay behind as orphans, which the next pass removes. */
@@ -38,7 +52,30 @@ const MAX_UPLOADS = 2;
 interface OpenPack {
   readonly number: number;
   readonly queue: ByteQueue;
+  readonly key: PackKey | undefined;
   size: number;
+  /** Plain bytes of the spaces that were given out and are not filled. */
+  reserved: number;
+  /** Spaces that are not filled. */
+  spaces: number;
+  /** Another pack was opened after it: it ends when its spaces are filled. */
+  full: boolean;
+}
+
+class Space implements PackSpace {
+  readonly pack: OpenPack;
+  readonly plainBytes: number;
+
+  constructor(pack: OpenPack, plainBytes: number) {
+    this.pack = pack;
+    this.plainBytes = plainBytes;
+    pack.reserved += plainBytes;
+    pack.spaces += 1;
+  }
+
+  get sessionKey(): Uint8Array | undefined {
+    return this.pack.key?.sessionKey;
+  }
 }
 
 export function createPackWriter(
@@ -58,10 +95,14 @@ class StreamingPackWriter implements PackWriter {
   readonly #stored: StoredPack[] = [];
   readonly #uploads = new Set<Promise<void>>();
   #current: OpenPack | undefined;
+  /** Packs that more may come for: the current one, and full ones until their last space is filled. */
+  readonly #filling = new Set<OpenPack>();
   #next = 0;
   #failure: { readonly error: unknown } | undefined;
   /** The end of the line of appends. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** The end of the line of reservations. */
+  #opening: Promise<unknown> = Promise.resolve();
 
   constructor(repo: SiteRepository, backup: BackupId, target: number, signal: AbortSignal) {
     this.#repo = repo;
@@ -70,15 +111,24 @@ class StreamingPackWriter implements PackWriter {
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
   }
 
-  append(frame: Uint8Array): Promise<ChunkLocation> {
-    const placed = this.#turn.then(() => this.#place(frame));
+  reserve(plainBytes: number): Promise<PackSpace> {
+    const reserved = this.#opening.then(() => this.#reserve(plainBytes));
+    this.#opening = reserved.catch(() => undefined);
+    return reserved;
+  }
+
+  append(space: PackSpace, frame: Uint8Array): Promise<ChunkLocation> {
+    if (!(space instanceof Space))
+      throw new Failure('bug', { message: 'a frame was put into a space of another writer' });
+    const placed = this.#turn.then(() => this.#place(space, frame));
     this.#turn = placed.catch(() => undefined);
     return placed;
   }
 
   async close(): Promise<{ readonly packs: readonly StoredPack[]; readonly bytes: number }> {
+    await this.#opening;
     await this.#turn;
-    this.#current?.queue.end();
+    for (const pack of this.#filling) this.#end(pack);
     await Promise.all(this.#uploads);
     this.#throwIfFailed();
     const packs = this.#stored.toSorted((a, b) => a.number - b.number);
@@ -90,21 +140,35 @@ class StreamingPackWriter implements PackWriter {
     await Promise.all(this.#uploads);
   }
 
-  async #place(frame: Uint8Array): Promise<ChunkLocation> {
+  async #place(space: Space, frame: Uint8Array): Promise<ChunkLocation> {
     this.#throwIfFailed();
-    const pack = await this.#packFor(frame.byteLength);
+    const { pack } = space;
     const offset = pack.size;
     pack.size += frame.byteLength;
+    pack.reserved -= space.plainBytes;
+    pack.spaces -= 1;
     await pack.queue.push(frame);
-    return { pack: { backup: this.#backup, number: pack.number }, offset, length: frame.byteLength };
+    if (pack.full && pack.spaces === 0) this.#end(pack);
+    const place = { pack: this.#reference(pack), offset, length: frame.byteLength };
+    return pack.key ? { ...place, keyBytes: pack.key.header.byteLength } : place;
   }
 
-  async #packFor(length: number): Promise<OpenPack> {
-    if (this.#current && this.#current.size > 0 && this.#current.size + length > this.#target) {
-      this.#current.queue.end();
+  #reference({ number, key }: OpenPack): PackReference {
+    return packReference(this.#backup, number, key !== undefined);
+  }
+
+  async #reserve(plainBytes: number): Promise<PackSpace> {
+    this.#throwIfFailed();
+    const open = this.#current;
+    if (open) {
+      const used = open.size + open.reserved;
+      // Before their size is known, frames count as large as their content.
+      if (used + plainBytes <= this.#target || used === (open.key?.header.byteLength ?? 0))
+        return new Space(open, plainBytes);
       this.#current = undefined;
+      open.full = true;
+      if (open.spaces === 0) this.#end(open);
     }
-    if (this.#current) return this.#current;
     while (this.#uploads.size >= MAX_UPLOADS) await Promise.race(this.#uploads);
     this.#throwIfFailed();
     if (this.#next > MAX_PACK_NUMBER) {
@@ -112,13 +176,25 @@ class StreamingPackWriter implements PackWriter {
         message: `backup ${this.#backup} needs more than ${MAX_PACK_NUMBER} packs`,
       });
     }
-    this.#current = this.#open(this.#next);
+    const encryptor = await this.#repo.encryptor?.();
+    const pack = this.#open(this.#next, await encryptor?.newPackKey());
     this.#next += 1;
-    return this.#current;
+    this.#current = pack;
+    if (pack.key) await pack.queue.push(pack.key.header);
+    return new Space(pack, plainBytes);
   }
 
-  #open(number: number): OpenPack {
-    const pack: OpenPack = { number, queue: new ByteQueue(QUEUE_BYTES), size: 0 };
+  #open(number: number, key: PackKey | undefined): OpenPack {
+    const pack: OpenPack = {
+      number,
+      queue: new ByteQueue(QUEUE_BYTES),
+      key,
+      size: key?.header.byteLength ?? 0,
+      reserved: 0,
+      spaces: 0,
+      full: false,
+    };
+    this.#filling.add(pack);
     const upload: Promise<void> = this.#upload(pack)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#uploads.delete(upload));
@@ -127,7 +203,7 @@ class StreamingPackWriter implements PackWriter {
   }
 
   async #upload(pack: OpenPack): Promise<void> {
-    const reference = { backup: this.#backup, number: pack.number };
+    const reference = this.#reference(pack);
     const info = await this.#repo.store.put(packKey(this.#repo.site, reference), pack.queue, {
       ifAbsent: true,
       signal: this.#signal,
@@ -140,9 +216,14 @@ class StreamingPackWriter implements PackWriter {
     this.#stored.push({ ...reference, size: bytesOf(info.size), storedAt: instant(info.storedAt) });
   }
 
+  #end(pack: OpenPack): void {
+    this.#filling.delete(pack);
+    pack.queue.end();
+  }
+
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#current?.queue.fail(this.#failure.error);
+    for (const { queue } of this.#filling) queue.fail(this.#failure.error);
     this.#stop.abort(this.#failure.error);
   }
 

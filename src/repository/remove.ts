@@ -1,6 +1,6 @@
 import { Failure, isFailure } from '../domain/failure.ts';
 import { formatInstant } from '../domain/instant.ts';
-import type { BackupId, PackReference } from '../domain/observed.ts';
+import { type BackupId, type PackReference, packName } from '../domain/observed.ts';
 import { nextSegment, parseSegmentName, type SegmentNumber, segmentAt, segmentBefore } from '../domain/segment.ts';
 import type { TimelineId } from '../domain/timeline.ts';
 import { mapBounded } from '../storage/bounded.ts';
@@ -66,18 +66,22 @@ export async function removePacks(
   packs: readonly PackReference[],
   signal: AbortSignal,
 ): Promise<Removal> {
-  const doomed = new Set(packs.map((pack) => packKey(repo.site, pack)));
+  const doomed = new Set(packs.map(packName));
   const owners = packs.map(({ backup }) => backup);
   for (const marker of await readMarkers(repo, signal, owners)) {
     for (const pack of marker.packs) {
-      if (!doomed.has(packKey(repo.site, pack))) continue;
+      if (!doomed.has(packName(pack))) continue;
       throw new Failure('plan.refused', {
         message: `pack ${pack.backup}/${pack.number} is not to be removed: backup ${marker.id} needs it`,
         hint: 'plan again',
       });
     }
   }
-  return removeKeys(repo, [...doomed], signal);
+  return removeKeys(
+    repo,
+    packs.map((pack) => packKey(repo.site, pack)),
+    signal,
+  );
 }
 
 /**

@@ -50,8 +50,8 @@ export class SiteListing {
         this.#packs.push({ ...parsed.pack, size: bytesOf(size), storedAt: at });
         break;
       case 'wal': {
-        const { file, sha256, codec } = parsed;
-        this.#wal.push({ key, file, sha256, codec, storedSize: size, storedAt: at });
+        const { file, sha256, form } = parsed;
+        this.#wal.push({ key, file, sha256, form, storedSize: size, storedAt: at });
         break;
       }
       case 'hold':

@@ -1,4 +1,7 @@
 import type { Codec } from '../codec/codec.ts';
+import type { Decryptor, Encryptor } from '../codec/encryption.ts';
+import type { Compression } from '../codec/open-codec.ts';
+import { createDecryptor } from '../codec/openpgp/create-decryptor.ts';
 import type { DesiredRepository, RepositoryName, SiteName } from '../domain/desired.ts';
 import type { Duration } from '../domain/duration.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -12,6 +15,14 @@ export interface SiteRepository {
   readonly store: ObjectStore;
   /** How new objects are written. Reading goes by each object's own extension. */
   readonly codec: Codec;
+  /** What `codec` was made of, for worker threads. */
+  readonly compression: Compression;
+  /** What new objects are encrypted and signed with; absent where no encryption is declared. Keys are read when it is asked for. */
+  readonly encryptor?: () => Promise<Encryptor>;
+  /** Reads what is encrypted, as far as private keys are declared. */
+  readonly decryptor: Decryptor;
+  /** The user's own folder for what may be lost; absent: nothing is kept there. */
+  readonly cacheDirectory?: string;
   /** What is stored stays locked for this long (storage.objectLock). */
   readonly lockedFor?: Duration;
   readonly clock: Clock;
@@ -24,14 +35,19 @@ export function openSiteRepository(parts: {
   readonly site: SiteName;
   readonly store: ObjectStore;
   readonly codec: Codec;
+  readonly encryption?: Pick<SiteRepository, 'encryptor' | 'decryptor'>;
+  readonly cacheDirectory?: string;
   readonly clock: Clock;
   readonly random: (count: number) => Uint8Array;
 }): SiteRepository {
-  const { repository, site, store, codec, clock, random } = parts;
+  const { repository, encryption = { decryptor: WITHOUT_KEYS }, ...rest } = parts;
   const lock = repository.storage.type === 's3' ? repository.storage.objectLock : undefined;
   const lockedFor = lock === undefined ? {} : { lockedFor: lock.for };
-  return { name: repository.name, site, store, codec, clock, random, ...lockedFor };
+  return { name: repository.name, compression: repository.compression, ...rest, ...encryption, ...lockedFor };
 }
+
+/** What is encrypted names the keys that it needs; what is only signed is read. */
+const WITHOUT_KEYS = createDecryptor({ privateKeys: () => Promise.resolve([]), signers: undefined });
 
 /** For messages: `repository "main" (local /backup)`. */
 export function describeRepository(repo: Pick<SiteRepository, 'name' | 'store'>): string {

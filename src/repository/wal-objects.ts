@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { CodecName } from '../codec/codec.ts';
+import type { Trust } from '../codec/encryption.ts';
 import { Failure, isFailure } from '../domain/failure.ts';
 import { type Instant, instant } from '../domain/instant.ts';
 import type { WalFile } from '../domain/wal-file.ts';
-import { openCodecOf } from './codecs.ts';
-import { parseSiteKey, setAsideKey, setAsidePrefix, walKey, walPrefix } from './layout.ts';
+import { parseSiteKey, type StoredForm, setAsideKey, setAsidePrefix, walKey, walPrefix } from './layout.ts';
 import { describeRepository, type SiteRepository } from './site-repository.ts';
 import { listAll } from './small-object.ts';
+import { decodeObject, type ObjectWriter, objectWriter } from './stored-form.ts';
 
 /** One stored content of a WAL file. More than one hash under a name is a conflict. */
 export interface StoredWalObject {
@@ -14,8 +14,8 @@ export interface StoredWalObject {
   readonly file: WalFile;
   /** Of the plain content. */
   readonly sha256: string;
-  /** Absent where this version cannot read the encoding. */
-  readonly codec: CodecName | undefined;
+  /** Absent where this version cannot read it. */
+  readonly form: StoredForm | undefined;
   readonly storedSize: number;
   readonly storedAt: Instant;
 }
@@ -38,8 +38,8 @@ export async function findWal(
   for (const { key, size, storedAt } of await listAll(repo.store, walPrefix(repo.site, file), signal)) {
     const parsed = parseSiteKey(repo.site, key);
     if (parsed?.kind !== 'wal' || parsed.file.name !== file.name) continue;
-    const { sha256, codec } = parsed;
-    found.push({ key, file, sha256, codec, storedSize: size, storedAt: instant(storedAt) });
+    const { sha256, form } = parsed;
+    found.push({ key, file, sha256, form, storedSize: size, storedAt: instant(storedAt) });
   }
   return found;
 }
@@ -65,16 +65,18 @@ export async function storeWal(
   const before = await findWal(repo, file, signal);
   const others = before.filter((object) => object.sha256 !== content.sha256);
   const ours = before.find((object) => object.sha256 === content.sha256);
+  // Timelines are followed when planning, which needs no private key.
+  const writer = await objectWriter(repo, file.kind === 'history' ? 'sign' : 'encrypt');
   if (others[0]) {
-    if (!ours) await setAside(repo, file, content, signal);
+    if (!ours) await setAside(repo, file, content, writer, signal);
     throw conflict(repo, others[0], content);
   }
   const late = !repo.store.capabilities.consistentListing;
-  const key = ours?.key ?? walKey(repo.site, file, { sha256: content.sha256, codec: repo.codec.name });
+  const written = walKey(repo.site, file, { sha256: content.sha256, ...writer.form });
+  const key = ours?.key ?? written;
   // A listing may show what its writer has not made durable yet, or not show it yet; head speaks of durable objects, at once.
   if ((ours || late) && (await repo.store.head(key, { signal }))) return 'already-there';
-  const written = walKey(repo.site, file, { sha256: content.sha256, codec: repo.codec.name });
-  await putContent(repo, written, content, signal);
+  await putContent(repo, written, content, writer, signal);
   const after = await findWal(repo, file, signal);
   const other = after.find((object) => object.sha256 !== content.sha256);
   if (other) throw conflict(repo, other, content);
@@ -84,21 +86,33 @@ export async function storeWal(
   });
 }
 
-async function putContent(repo: SiteRepository, key: string, content: WalContent, signal: AbortSignal): Promise<void> {
+async function putContent(
+  repo: SiteRepository,
+  key: string,
+  content: WalContent,
+  writer: ObjectWriter,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    await repo.store.put(key, repo.codec.encodeStream(content.open()), { ifAbsent: true, signal });
+    await repo.store.put(key, writer.encode(content.open(), key), { ifAbsent: true, signal });
   } catch (error) {
     // The key holds the hash of the content, and objects appear only complete: a taken name is the same content.
     if (!isFailure(error, 'store.exists')) throw error;
   }
 }
 
-async function setAside(repo: SiteRepository, file: WalFile, content: WalContent, signal: AbortSignal): Promise<void> {
+async function setAside(
+  repo: SiteRepository,
+  file: WalFile,
+  content: WalContent,
+  writer: ObjectWriter,
+  signal: AbortSignal,
+): Promise<void> {
   // PostgreSQL offers the file again and again; one copy is enough.
   const earlier = await listAll(repo.store, setAsidePrefix(repo.site, file, content.sha256), signal);
   if (earlier.length > 0) return;
-  const stored = { sha256: content.sha256, codec: repo.codec.name };
-  await putContent(repo, setAsideKey(repo.site, file, stored, repo.clock.now()), content, signal);
+  const stored = { sha256: content.sha256, ...writer.form };
+  await putContent(repo, setAsideKey(repo.site, file, stored, repo.clock.now()), content, writer, signal);
 }
 
 function conflict(repo: SiteRepository, other: StoredWalObject, content: WalContent): Failure {
@@ -119,6 +133,7 @@ export async function* readWal(
   object: StoredWalObject,
   limit: number,
   signal: AbortSignal,
+  trust: Trust = 'required',
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   const corrupt = (what: string, cause?: unknown): Failure =>
@@ -126,11 +141,10 @@ export async function* readWal(
       message: `${object.key} in ${describeRepository(repo)} is damaged: ${what}`,
       ...(cause === undefined ? {} : { cause }),
     });
-  const codec = openCodecOf(object.codec, object.key);
   const body = await repo.store.get(object.key, { signal });
   let size = 0;
   try {
-    for await (const piece of codec.decodeStream(body)) {
+    for await (const piece of decodeObject(repo, object.form, object.key, body, trust)) {
       size += piece.byteLength;
       if (size > limit) throw corrupt(`it has more than ${limit} plain bytes`);
       hash.update(piece);

@@ -98,13 +98,12 @@ async function openDriver(
   }
 }
 
-function requireUsable({ name, encrypted, compression }: DesiredRepository): void {
+function requireUsable({ name, compression }: DesiredRepository): void {
   const refuse = (what: string, hint: string): Failure =>
     new Failure('policy.unsupported', {
       message: `the repository "${name}" declares ${what}, which this version cannot do yet`,
       hint,
     });
-  if (encrypted) throw refuse('encryption', 'leave spec.encryption out');
   if (compression.algorithm !== 'zstd' && compression.algorithm !== 'none') {
     throw refuse(`compression by ${compression.algorithm}`, 'use spec.compression.algorithm zstd or none');
   }

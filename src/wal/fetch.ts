@@ -130,8 +130,19 @@ async function isStandby(workingDirectory: string): Promise<boolean> {
   );
 }
 
-const isHopeless = (error: unknown): boolean =>
-  isFailure(error, 'object.corrupt', 'wal.conflict', 'site.foreign-cluster', 'policy.unsupported', 'value.invalid');
+const HOPELESS = [
+  'object.corrupt',
+  'object.untrusted',
+  'key.missing',
+  'key.passphrase',
+  'key.unusable',
+  'wal.conflict',
+  'site.foreign-cluster',
+  'policy.unsupported',
+  'value.invalid',
+] as const;
+
+const isHopeless = (error: unknown): boolean => isFailure(error, ...HOPELESS);
 
 function tellWaiting(effects: FetchRequest['effects'], file: WalFile, failures: readonly RepositoryFailure[]): void {
   const message = `trying again to fetch ${file.name}: ${describe(failures)}`;

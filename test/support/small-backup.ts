@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { encryptContent } from '../../src/codec/openpgp/protected-data.ts';
 import { bytesOf } from '../../src/domain/bytes.ts';
 import { durationOf } from '../../src/domain/duration.ts';
 import { instant } from '../../src/domain/instant.ts';
@@ -65,8 +66,10 @@ export async function storeSmallBackup(repo: SiteRepository, backup: SmallBackup
     const hash = createHash('sha256').update(plain).digest();
     let found = index.find(hash, plain.length);
     if (!found) {
-      const location = await writer.append(await repo.codec.encode(plain));
-      found = { ...location, size: plain.length, codec: repo.codec.name };
+      const space = await writer.reserve(plain.length);
+      const frame = await repo.codec.encode(plain);
+      const stored = space.sessionKey ? encryptContent(space.sessionKey, frame) : frame;
+      found = { ...(await writer.append(space, stored)), size: plain.length, codec: repo.codec.name };
       index.add(hash, found);
     }
     used.add(`${found.pack.backup}/${found.pack.number}`);
@@ -110,9 +113,17 @@ export async function storeSmallBackup(repo: SiteRepository, backup: SmallBackup
     calm(),
   );
   const { packs, bytes } = await writer.close();
-  const { key, size, sha256: hash, files } = manifest;
+  const { key, size, sha256: hash, inner, files } = manifest;
+  const encryptor = await repo.encryptor?.();
+  const recipients = encryptor?.recipients.map(({ encryptionKey }) => encryptionKey);
   const earlier = await sizesOfEarlier(repo, backup.earlier ?? []);
-  const groups = groupPacks([...packs, ...earlier].filter((pack) => used.has(`${pack.backup}/${pack.number}`)));
+  const groups = groupPacks(
+    [...packs, ...earlier].filter((pack) => used.has(`${pack.backup}/${pack.number}`)),
+    (writer) =>
+      writer === id
+        ? recipients
+        : backup.earlier?.flatMap(({ packGroups }) => packGroups).find((group) => group.backup === writer)?.encryptedTo,
+  );
   return backupMarker({
     id,
     site: repo.site,
@@ -137,7 +148,8 @@ export async function storeSmallBackup(repo: SiteRepository, backup: SmallBackup
     storedBytes: bytesOf(bytes + size),
     tablespaces: backup.tablespaces ?? [],
     labels: { team: 'payments' },
-    manifest: { key, size, sha256: hash },
+    manifest: { key, size, sha256: hash, ...(inner && { inner }) },
+    ...(encryptor && { encryption: { recipients: encryptor.recipients } }),
     packGroups: groups,
     toolVersion: '0.1.0',
   });

@@ -8,23 +8,32 @@ import { openSiteRepository, type SiteRepository } from '../../src/repository/si
 import { createLocalStore, openLocalStore } from '../../src/storage/local/local-store.ts';
 import { systemClock } from '../../src/telemetry/system-effects.ts';
 
+type OpenedEncryption = NonNullable<Parameters<typeof openSiteRepository>[0]['encryption']>;
+
 /** A repository in a directory, with the real local store. */
 export async function openTestRepository(
   directory: string,
-  options: { readonly name?: string; readonly site?: string; readonly algorithm?: 'zstd' | 'none' } = {},
+  options: {
+    readonly name?: string;
+    readonly site?: string;
+    readonly algorithm?: 'zstd' | 'none';
+    readonly encryption?: OpenedEncryption;
+    readonly cacheDirectory?: string;
+  } = {},
 ): Promise<SiteRepository> {
   const repository: DesiredRepository = {
     name: repositoryName(options.name ?? 'main'),
     storage: { type: 'local', directory },
     prefix: '',
     compression: { algorithm: options.algorithm ?? 'zstd', level: undefined },
-    encrypted: false,
   };
   return openSiteRepository({
     repository,
     site: siteName(options.site ?? 'orders'),
     store: await openLocalStore(directory),
     codec: openCodec(repository.compression),
+    ...(options.encryption && { encryption: options.encryption }),
+    ...(options.cacheDirectory !== undefined && { cacheDirectory: options.cacheDirectory }),
     clock: systemClock,
     random: (count) => randomBytes(count),
   });

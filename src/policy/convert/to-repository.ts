@@ -12,7 +12,6 @@ export function toRepository({ metadata, spec }: Repository, resolve: ResolvePat
     storage: toStorage(spec.storage, resolve),
     prefix: spec.prefix ?? '',
     compression: toCompression(spec.compression ?? {}),
-    encrypted: spec.encryption !== undefined,
     encryption: optional(spec.encryption, (encryption) => toEncryption(encryption, resolve)),
     limits: optional(spec.limits, ({ upload, download, concurrency }) => ({
       upload: optional(upload, parseBytes),
@@ -39,12 +38,17 @@ function toCompression(compression: Compression): DesiredRepository['compression
 }
 
 function toEncryption(
-  { recipients, privateKey, passphrase }: Encryption,
+  { recipients, privateKey, passphrase, signing, trustedSigners = [] }: Encryption,
   resolve: ResolvePath,
 ): NonNullable<DesiredRepository['encryption']> {
   return {
     recipients: recipients.map((recipient) => toSecret(recipient, resolve)),
     privateKey: toOptionalSecret(privateKey, resolve),
     passphrase: toOptionalSecret(passphrase, resolve),
+    signing: optional(signing, (key) => ({
+      key: toSecret(key.privateKey, resolve),
+      passphrase: toOptionalSecret(key.passphrase, resolve),
+    })),
+    trustedSigners: trustedSigners.map((signer) => toSecret(signer, resolve)),
   };
 }

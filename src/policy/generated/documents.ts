@@ -422,13 +422,28 @@ export interface Compression {
  */
 export interface Encryption {
   /**
-   * Public keys; the holder of any of the matching private keys can read everything.
+   * Public keys; the holder of any of the matching private keys can read what is written from then on.
    *
    * @minItems 1
    * @maxItems 16
    */
   recipients: Secret[];
   privateKey?: Secret;
+  passphrase?: Secret;
+  signing?: Signing;
+  /**
+   * Public keys of those who sign. Declared: a restore reads only what one of them has signed, so that nobody else who can write to the storage can hand over forged data. What was stored before signing was declared is refused then.
+   *
+   * @minItems 1
+   * @maxItems 16
+   */
+  trustedSigners?: Secret[];
+}
+/**
+ * Signs what is written, where backups and archiving run.
+ */
+export interface Signing {
+  privateKey: Secret;
   passphrase?: Secret;
 }
 /**

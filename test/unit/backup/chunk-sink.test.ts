@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { BufferPool } from '../../../src/backup/buffer-pool.ts';
 import { CHUNK_BYTES, ChunkSink } from '../../../src/backup/chunk-sink.ts';
 import { recordEntries } from '../../../src/backup/record-entries.ts';
-import type { Codec } from '../../../src/codec/codec.ts';
+import { type ChunkEncoder, ChunkWorkers } from '../../../src/codec/chunk-workers.ts';
 import { openCodec } from '../../../src/codec/open-codec.ts';
 import { type BackupId, backupId } from '../../../src/domain/observed.ts';
 import type { BackupEntry } from '../../../src/postgres/base-backup.ts';
@@ -23,7 +23,8 @@ function memoryPacks(): PackWriter & { readonly frames: Uint8Array[]; failAfter:
   return {
     frames,
     failAfter: Number.POSITIVE_INFINITY,
-    async append(frame) {
+    reserve: async () => ({ sessionKey: undefined }),
+    async append(_space, frame) {
       await Promise.resolve();
       if (frames.length >= this.failAfter) throw new Error('the store is full');
       const location = { pack: { backup: ID, number: 0 }, offset, length: frame.length };
@@ -37,18 +38,24 @@ function memoryPacks(): PackWriter & { readonly frames: Uint8Array[]; failAfter:
   };
 }
 
-/** zstd that takes a different time for each chunk, so that chunks overtake each other. */
-const uneven = (codec: Codec): Codec => ({
-  ...codec,
-  encode: async (plain) => {
+/** Workers that take a different time for each chunk, so that chunks overtake each other. */
+const uneven = (encoder: ChunkEncoder): ChunkEncoder => ({
+  digest: async (plain) => {
+    await new Promise((resolve) => void setTimeout(resolve, (plain[0] ?? 0) % 5));
+    return encoder.digest(plain);
+  },
+  encode: async (plain, sessionKey) => {
     const copy = sha256(plain);
     await new Promise((resolve) => void setTimeout(resolve, (plain[0] ?? 0) % 7));
     expect(sha256(plain), 'the buffer must not change while it is compressed').toBe(copy);
-    return codec.encode(plain);
+    return encoder.encode(plain, sessionKey);
   },
 });
 
-const zstd = openCodec({ algorithm: 'zstd', level: undefined });
+const compression = { algorithm: 'zstd', level: undefined } as const;
+const zstd = openCodec(compression);
+const workers = new ChunkWorkers({ compression });
+afterAll(() => workers[Symbol.asyncDispose]());
 
 describe('ChunkSink', () => {
   it('stores each content once, in the order of the calls, whatever overtakes what', async () => {
@@ -57,7 +64,7 @@ describe('ChunkSink', () => {
         fc.array(fc.tuple(fc.integer({ min: 0, max: 12 }), fc.constantFrom(1, 700, 5000)), { maxLength: 60 }),
         async (specs) => {
           const packs = memoryPacks();
-          const sink = new ChunkSink({ codec: uneven(zstd), index: createChunkIndex(), writer: packs });
+          const sink = new ChunkSink({ workers: uneven(workers), index: createChunkIndex(), writer: packs });
           const contents = specs.map(([byte, size]) => Buffer.alloc(size, byte));
           const chunks: Promise<ManifestChunk>[] = [];
           for (const content of contents) {
@@ -91,7 +98,7 @@ describe('ChunkSink', () => {
     const known = { pack: { backup: ID, number: 4 }, offset: 17, length: 20, size: 3000, codec: 'zstd' } as const;
     index.add(createHash('sha256').update(content).digest(), known);
     const packs = memoryPacks();
-    const sink = new ChunkSink({ codec: zstd, index, writer: packs });
+    const sink = new ChunkSink({ workers, index, writer: packs });
     for (let round = 0; round < 50; round += 1) {
       const buffer = await sink.buffer();
       content.copy(buffer);
@@ -102,7 +109,7 @@ describe('ChunkSink', () => {
 
   it('stores as it is what does not shrink, in memory of its own', async () => {
     const packs = memoryPacks();
-    const sink = new ChunkSink({ codec: zstd, index: createChunkIndex(), writer: packs });
+    const sink = new ChunkSink({ workers, index: createChunkIndex(), writer: packs });
     const contents = Array.from({ length: 40 }, () => Buffer.from(crypto.getRandomValues(new Uint8Array(4096))));
     const chunks: Promise<ManifestChunk>[] = [];
     for (const content of contents) {
@@ -117,12 +124,13 @@ describe('ChunkSink', () => {
   it('stops the reader when storing or compressing fails', async () => {
     const packs = memoryPacks();
     packs.failAfter = 3;
-    const broken: Codec = { ...zstd, encode: async () => Promise.reject(new Error('out of memory')) };
-    for (const [codec, message] of [
-      [zstd, 'the store is full'],
-      [broken, 'out of memory'],
+    const failing = async (): Promise<never> => Promise.reject(new Error('out of memory'));
+    for (const [encoder, message] of [
+      [workers, 'the store is full'],
+      [{ digest: (plain: Uint8Array) => workers.digest(plain), encode: failing }, 'out of memory'],
+      [{ digest: failing, encode: failing }, 'out of memory'],
     ] as const) {
-      const sink = new ChunkSink({ codec, index: createChunkIndex(), writer: packs });
+      const sink = new ChunkSink({ workers: encoder, index: createChunkIndex(), writer: packs });
       const endless = async (): Promise<never> => {
         for (let byte = 0; ; byte += 1) {
           const buffer = await sink.buffer();
@@ -149,8 +157,6 @@ describe('BufferPool', () => {
     pool.release(first);
     await waiting;
     expect(third).toBe(first);
-    pool.forget();
-    expect(await pool.acquire()).not.toBe(first);
     const fourth = pool.acquire();
     pool.fail(new Error('enough'));
     await expect(fourth).rejects.toThrow('enough');
@@ -181,7 +187,7 @@ describe('recordEntries', () => {
     entries: readonly BackupEntry[],
   ): Promise<{ lines: ManifestEntry[]; packs: ReturnType<typeof memoryPacks>; bytes: number; label: string }> {
     const packs = memoryPacks();
-    const sink = new ChunkSink({ codec: uneven(zstd), index: createChunkIndex(), writer: packs });
+    const sink = new ChunkSink({ workers: uneven(workers), index: createChunkIndex(), writer: packs });
     async function* source(): AsyncGenerator<BackupEntry> {
       yield* entries;
     }

@@ -74,7 +74,7 @@ describe('waitForWal', () => {
   it('does not take a name with two contents for stored', async () => {
     await using place = await temporaryRepository();
     await store(place.repo, name(9));
-    const other = { sha256: 'f'.repeat(64), codec: place.repo.codec.name };
+    const other = { sha256: 'f'.repeat(64), codec: place.repo.codec.name, message: false };
     async function* body(): AsyncGenerator<Uint8Array> {
       yield Buffer.from('x');
     }

@@ -4,9 +4,9 @@ import { isFailure } from '../../../src/domain/failure.ts';
 import { parseMarker, readMarker } from '../../../src/repository/backup-marker.ts';
 import { readChunks } from '../../../src/repository/chunk-reader.ts';
 import { markerKey, packKey } from '../../../src/repository/layout.ts';
-import { readManifest } from '../../../src/repository/manifest.ts';
 import type { ManifestFile, ManifestLine } from '../../../src/repository/manifest-types.ts';
 import { observeRepository } from '../../../src/repository/observe-repository.ts';
+import { readManifest } from '../../../src/repository/read-manifest.ts';
 import { commitSmallBackup } from '../../support/small-backup.ts';
 import { calm, type TemporaryRepository, temporaryRepository } from '../../support/temporary-repository.ts';
 

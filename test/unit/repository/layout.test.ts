@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CODEC_NAMES } from '../../../src/codec/codec.ts';
 import { siteName } from '../../../src/domain/desired.ts';
 import { instant } from '../../../src/domain/instant.ts';
 import { backupId } from '../../../src/domain/observed.ts';
@@ -42,17 +43,17 @@ const moments = fc.integer({ min: 0, max: 4_000_000_000_000 }).map(instant);
 const backups = fc
   .tuple(moments, fc.uint8Array({ minLength: 4, maxLength: 4 }))
   .map(([at, random]) => newBackupId(at, () => random));
-const codecs = fc.constantFrom('zstd' as const, 'none' as const);
+const forms = fc.record({ codec: fc.constantFrom(...CODEC_NAMES), message: fc.boolean() });
 
 describe('the layout of a repository', () => {
   it('reads back every key of a WAL file', () => {
     fc.assert(
-      fc.property(walFiles, hex(64), codecs, moments, (file, sha256, codec, at) => {
-        const key = walKey(site, file, { sha256, codec });
+      fc.property(walFiles, hex(64), forms, moments, (file, sha256, form, at) => {
+        const key = walKey(site, file, { sha256, ...form });
         checkKey(key);
         expect(key.startsWith(walPrefix(site, file))).toBe(true);
-        expect(parseSiteKey(site, key)).toEqual({ kind: 'wal', file, sha256, codec });
-        const aside = setAsideKey(site, file, { sha256, codec }, at);
+        expect(parseSiteKey(site, key)).toEqual({ kind: 'wal', file, sha256, form });
+        const aside = setAsideKey(site, file, { sha256, ...form }, at);
         checkKey(aside);
         expect(aside.startsWith(setAsidePrefix(site, file, sha256))).toBe(true);
         expect(parseSiteKey(site, aside)).toEqual({ kind: 'set-aside', file, sha256, at });
@@ -62,11 +63,15 @@ describe('the layout of a repository', () => {
 
   it('reads back every key of a backup', () => {
     fc.assert(
-      fc.property(backups, fc.integer({ min: 0, max: 99_999_999 }), codecs, moments, (backup, number, codec, at) => {
+      fc.property(backups, fc.integer({ min: 0, max: 99_999_999 }), forms, moments, (backup, number, form, at) => {
         const pairs = [
           [markerKey(site, backup), { kind: 'marker', backup }],
-          [manifestKey(site, backup, codec), { kind: 'manifest', backup, codec }],
+          [manifestKey(site, backup, form), { kind: 'manifest', backup, form }],
           [packKey(site, { backup, number }), { kind: 'pack', pack: { backup, number } }],
+          [
+            packKey(site, { backup, number, encrypted: true }),
+            { kind: 'pack', pack: { backup, number, encrypted: true } },
+          ],
           [holdKey(site, backup, 'year-end'), { kind: 'hold', backup, name: 'year-end' }],
           [proofKey(site, backup, at), { kind: 'proof', backup, at }],
           [`${backupPrefix(site, backup)}notes.txt`, { kind: 'in-backup', backup }],
@@ -98,13 +103,13 @@ describe('the layout of a repository', () => {
   it('keeps the partial and backup files of a segment apart from it', () => {
     const segment = parseWalFileName('00000001000000000000000A');
     const partial = parseWalFileName('00000001000000000000000A.partial');
-    const key = walKey(site, partial, { sha256: 'a'.repeat(64), codec: 'none' });
+    const key = walKey(site, partial, { sha256: 'a'.repeat(64), codec: 'none', message: false });
     expect(key.startsWith(walPrefix(site, segment))).toBe(false);
   });
 
   it('knows the hash of a WAL object whose encoding it does not know', () => {
-    const key = `${walPrefix(site, parseWalFileName('0000000A.history'))}${'b'.repeat(64)}.xz.pgp`;
-    expect(parseSiteKey(site, key)).toMatchObject({ kind: 'wal', sha256: 'b'.repeat(64), codec: undefined });
+    const key = `${walPrefix(site, parseWalFileName('0000000A.history'))}${'b'.repeat(64)}.br.pgp`;
+    expect(parseSiteKey(site, key)).toMatchObject({ kind: 'wal', sha256: 'b'.repeat(64), form: undefined });
   });
 
   it.each([

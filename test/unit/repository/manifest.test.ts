@@ -6,9 +6,10 @@ import { lsn } from '../../../src/domain/lsn.ts';
 import { backupId } from '../../../src/domain/observed.ts';
 import { timelineId } from '../../../src/domain/timeline.ts';
 import { manifestKey } from '../../../src/repository/layout.ts';
-import { readManifest, writeManifest } from '../../../src/repository/manifest.ts';
+import { writeManifest } from '../../../src/repository/manifest.ts';
 import { formatManifestLine, parseManifestLine } from '../../../src/repository/manifest-format.ts';
 import type { ManifestEntry, ManifestHeader, ManifestLine } from '../../../src/repository/manifest-types.ts';
+import { readManifest } from '../../../src/repository/read-manifest.ts';
 import type { SiteRepository } from '../../../src/repository/site-repository.ts';
 import { TEST_SYSTEM } from '../../support/small-backup.ts';
 import { calm, temporaryRepository } from '../../support/temporary-repository.ts';
@@ -41,7 +42,7 @@ async function* each(...entries: readonly ManifestEntry[]): AsyncGenerator<Manif
 
 /** Reads NDJSON that somebody else wrote, with a marker that vouches for exactly these bytes. */
 async function readForged(repo: SiteRepository, text: string): Promise<readonly ManifestLine[]> {
-  const key = manifestKey(repo.site, id, 'none');
+  const key = manifestKey(repo.site, id, { codec: 'none', message: false });
   const bytes = Buffer.from(text);
   const body = async function* (): AsyncGenerator<Uint8Array> {
     yield bytes;
@@ -90,7 +91,9 @@ describe('a manifest', () => {
     await expect(writeManifest(repo, failing, calm())).rejects.toThrow('no stop position');
     const bad = { header, entries: each({ ...file, path: '../x' }), end: () => end };
     await expect(writeManifest(repo, bad, calm())).rejects.toThrow('cannot name');
-    expect(await repo.store.head(manifestKey(repo.site, id, 'zstd'), { signal: calm() })).toBeUndefined();
+    expect(
+      await repo.store.head(manifestKey(repo.site, id, { codec: 'zstd', message: false }), { signal: calm() }),
+    ).toBeUndefined();
   });
 
   const counts = { files: 1, directories: 0, symlinks: 0, chunks: 1, bytes: 3 };

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { loadChunkIndex } from '../../../src/repository/chunk-index.ts';
 import { type ChunkRequest, readChunks } from '../../../src/repository/chunk-reader.ts';
 import { fileHash } from '../../../src/repository/file-hash.ts';
-import { readManifest } from '../../../src/repository/manifest.ts';
+import { loadChunkIndex } from '../../../src/repository/load-chunk-index.ts';
 import type { ManifestFile, ManifestLine } from '../../../src/repository/manifest-types.ts';
 import { observeRepository } from '../../../src/repository/observe-repository.ts';
+import { readManifest } from '../../../src/repository/read-manifest.ts';
 import type { SiteRepository } from '../../../src/repository/site-repository.ts';
 import { commitSmallBackup, type SmallBackup, storeSmallBackup } from '../../support/small-backup.ts';
 import { calm, temporaryRepository } from '../../support/temporary-repository.ts';
@@ -85,7 +85,7 @@ describe('a stored backup', () => {
     const changed = Buffer.from(random);
     changed[3 * 2 ** 20] = (changed[3 * 2 ** 20] ?? 0) ^ 1;
     const observed = await observeRepository(place.repo, calm());
-    const index = await loadChunkIndex(place.repo, observed, calm());
+    const { index } = await loadChunkIndex(place.repo, observed, calm());
     expect(index.count).toBe(8);
     const second = await commitSmallBackup(place.repo, {
       files: new Map([['base/1/2', changed]]),
@@ -111,9 +111,9 @@ describe('a stored backup', () => {
     expect(observed.packs).toHaveLength(2);
     const [gone, ...packs] = observed.packs;
     expect(gone).toBeDefined();
-    expect((await loadChunkIndex(place.repo, { ...observed, packs }, calm())).count).toBe(1);
+    expect((await loadChunkIndex(place.repo, { ...observed, packs }, calm())).index.count).toBe(1);
     const short = observed.packs.map((pack) => ({ ...pack, size: (pack.size - 1) as typeof pack.size }));
-    expect((await loadChunkIndex(place.repo, { ...observed, packs: short }, calm())).count).toBe(0);
+    expect((await loadChunkIndex(place.repo, { ...observed, packs: short }, calm())).index.count).toBe(0);
   });
 
   it('passes over a damaged manifest for the next older backup', async () => {
@@ -127,9 +127,9 @@ describe('a stored backup', () => {
       startTime: 2_000_000,
     });
     const observed = await observeRepository(place.repo, calm());
-    expect((await loadChunkIndex(place.repo, observed, calm())).count).toBe(2);
+    expect((await loadChunkIndex(place.repo, observed, calm())).index.count).toBe(2);
     await place.rewrite(newer.manifest.key, (bytes) => bytes.fill(0, 20, 24));
-    expect((await loadChunkIndex(place.repo, observed, calm())).count).toBe(1);
+    expect((await loadChunkIndex(place.repo, observed, calm())).index.count).toBe(1);
   });
 
   it('fills packs up to the target and no further', async () => {

@@ -21,7 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isFailure } from '../../../src/domain/failure.ts';
 import type { BackupMarker } from '../../../src/repository/backup-marker.ts';
 import { packKey } from '../../../src/repository/layout.ts';
-import { readManifest } from '../../../src/repository/manifest.ts';
+import { readManifest } from '../../../src/repository/read-manifest.ts';
 import { executeRestore, type RestoreOrder, type RestoreOutcome } from '../../../src/restore/restore.ts';
 import type { ReportedEvent } from '../../../src/telemetry/reporter.ts';
 import { countChanges, killPointEnvironment, spreadPoints } from '../../support/kill-points.ts';

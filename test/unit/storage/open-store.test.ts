@@ -30,7 +30,6 @@ beforeEach(async () => {
     storage: { type: 'local', directory: join(directory, 'repository') },
     prefix: 'some/prefix',
     compression: { algorithm: 'zstd', level: 3 },
-    encrypted: false,
   };
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -76,7 +75,6 @@ describe('a local repository', () => {
 });
 
 test('what this version cannot do is refused', async () => {
-  await expect(openStore({ ...local, encrypted: true }, context)).rejects.toMatchObject({ code: 'policy.unsupported' });
   const compression = { algorithm: 'lzma', level: 6 } as const;
   await expect(openStore({ ...local, compression }, context)).rejects.toMatchObject({ code: 'policy.unsupported' });
 });

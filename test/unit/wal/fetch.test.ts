@@ -224,7 +224,7 @@ describe('a fetch that fails', () => {
     await pushSegment([place.repo]);
     await putText(
       place.repo,
-      walKey(place.repo.site, parseWalFileName(NAME), { sha256: '0'.repeat(64), codec: 'none' }),
+      walKey(place.repo.site, parseWalFileName(NAME), { sha256: '0'.repeat(64), codec: 'none', message: false }),
       'other',
     );
     expect(await fetchInto(data, [place.repo])).toMatchObject({ exitStatus: 255, failure: { code: 'wal.conflict' } });
