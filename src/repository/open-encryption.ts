@@ -35,7 +35,7 @@ export function openEncryption(
           recipients: await Promise.all(recipients.map(textOf)),
           signing: signing && (await locked(signing)),
         };
-        return createEncryptor(keys, new Date(clock.now()));
+        return createEncryptor(keys, () => new Date(clock.now()));
       })();
       return encryptor;
     },

@@ -18,7 +18,8 @@ export interface EncryptorKeys {
 }
 
 /** Checks all keys first: nothing is written to a key that nobody may use any more. Throws `key.unusable`, `key.passphrase`. */
-export async function createEncryptor(keys: EncryptorKeys, now: Date): Promise<Encryptor> {
+export async function createEncryptor(keys: EncryptorKeys, clock: () => Date): Promise<Encryptor> {
+  const now = clock();
   const targets = (await Promise.all(keys.recipients.map((source) => targetsOf(source, now)))).flat();
   const signer = keys.signing && (await signerOf(keys.signing, now));
   const recipients = distinct(targets.map(({ recipient }) => recipient));
@@ -30,13 +31,13 @@ export async function createEncryptor(keys: EncryptorKeys, now: Date): Promise<E
       data: sessionKey,
       algorithm: 'aes256',
       encryptionKeys,
-      date: now,
+      date: clock(),
       format: 'binary',
     });
     return { header, sessionKey };
   };
   const sign = (content: AsyncIterable<Uint8Array>, name: string): AsyncIterable<Uint8Array> =>
-    signer === undefined ? literalOf(content) : signed(content, name, signer);
+    signer === undefined ? literalOf(content) : signed(content, name, signer, clock());
   return {
     recipients,
     signer: signer?.getFingerprint(),
@@ -80,12 +81,14 @@ async function* signed(
   content: AsyncIterable<Uint8Array>,
   name: string,
   signer: PrivateKey,
+  date: Date,
 ): AsyncGenerator<Uint8Array> {
   const { createMessage, sign } = await import('openpgp');
   const stream = await sign({
     message: await createMessage({ binary: toWebStream(content), format: 'binary' }),
     signingKeys: signer,
     signatureNotations: objectNotation(name),
+    date,
     format: 'binary',
   });
   yield* stream;

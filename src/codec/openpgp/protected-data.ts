@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Failure } from '../../domain/failure.ts';
 import { literalContent, literalHeader } from './literal.ts';
+import type { OpenedSessionKey } from './open-session-key.ts';
 import { PACKET, packetBody, packetHeader, packetOf } from './packet-framing.ts';
 
 /**
@@ -12,7 +13,8 @@ import { PACKET, packetBody, packetHeader, packetOf } from './packet-framing.ts'
  * it is what makes a changed byte show. (Of SHA-1 only that is asked; whoever does not have the key cannot compute it.)
  */
 const VERSION = Uint8Array.from([1]);
-const CIPHER = 'aes-256-cfb';
+/** Of everything that hoard writes. */
+export const CIPHER = 'aes-256-cfb';
 const BLOCK_BYTES = 16;
 const PREFIX_BYTES = BLOCK_BYTES + 2;
 /** Packet type 19 with a body of 20 bytes. */
@@ -78,6 +80,43 @@ export function encryptStream(sessionKey: Uint8Array, packets: AsyncIterable<Uin
     yield cipher.update(digest.digest());
   }
   return packetOf(PACKET.protectedData, body());
+}
+
+/**
+ * The packets inside of a packet's body, in bounded memory, from GnuPG too. They flow before the checksum at their end was compared: nothing of
+ * them may be used before the iteration has ended. `object.corrupt`.
+ */
+export async function* decryptStream(
+  { cipher, sessionKey }: OpenedSessionKey,
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const decipher = createDecipheriv(cipher, sessionKey, NO_IV);
+  const digest = createHash('sha1');
+  const tailBytes = DIGEST_HEADER.length + DIGEST_BYTES;
+  let version: number | undefined;
+  let skip = PREFIX_BYTES;
+  // The last bytes seen are kept back: they may be the checksum.
+  let tail: Buffer = Buffer.alloc(0);
+  for await (const piece of body) {
+    if (piece.byteLength === 0) continue;
+    const sealed = version === undefined ? piece.subarray(1) : piece;
+    version ??= piece[0];
+    if (version !== VERSION[0]) throw corrupt(`of version ${version} cannot be read by this version of hoard`);
+    const plain = Buffer.concat([tail, decipher.update(sealed)]);
+    const end = Math.max(0, plain.length - tailBytes);
+    tail = plain.subarray(end);
+    const known = plain.subarray(0, end);
+    digest.update(known);
+    const from = Math.min(skip, known.length);
+    skip -= from;
+    if (from < known.length) yield known.subarray(from);
+  }
+  if (skip > 0 || tail.length < tailBytes) throw corrupt('is cut');
+  const header = tail.subarray(0, DIGEST_HEADER.length);
+  digest.update(header);
+  const fits = timingSafeEqual(digest.digest(), tail.subarray(DIGEST_HEADER.length));
+  if (!fits || !DIGEST_HEADER.every((byte, at) => header[at] === byte))
+    throw corrupt('does not fit its checksum: it is damaged');
 }
 
 function newPrefix(): Uint8Array {
