@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CodecName } from '../../src/codec/codec.ts';
 import { openCodec } from '../../src/codec/open-codec.ts';
 import { type DesiredRepository, repositoryName, siteName } from '../../src/domain/desired.ts';
 import { openSiteRepository, type SiteRepository } from '../../src/repository/site-repository.ts';
@@ -11,7 +12,7 @@ import { systemClock } from '../../src/telemetry/system-effects.ts';
 /** A repository in a directory, with the real local store. */
 export async function openTestRepository(
   directory: string,
-  options: { readonly name?: string; readonly site?: string; readonly algorithm?: 'zstd' | 'none' } = {},
+  options: { readonly name?: string; readonly site?: string; readonly algorithm?: CodecName } = {},
 ): Promise<SiteRepository> {
   const repository: DesiredRepository = {
     name: repositoryName(options.name ?? 'main'),

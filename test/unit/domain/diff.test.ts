@@ -46,12 +46,7 @@ describe('backup.take', () => {
     ['at the slot', [26], 49, ['backup.take:orders:main:due']],
     ['missed slots collapse into one', [26], 300, ['backup.take:orders:main:due']],
     ['a backup that began at the slot does', [25, 49], 72.9, []],
-    [
-      'one dated in the future does not hold the next back',
-      [26, 500],
-      60,
-      ['backup.take:orders:main:due'],
-    ],
+    ['one dated in the future does not hold the next back', [26, 500], 60, ['backup.take:orders:main:due']],
   ])('%s', (_name, times, now, expected) => {
     expect(ids(plan(declared(), seen({ main: held(...times) }), now))).toEqual(expected);
   });
