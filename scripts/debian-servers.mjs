@@ -21,7 +21,7 @@ const PACKAGES = [
   ['gnupg', '/usr/bin/gpg', 'reading without hoard'],
   ['zstd', '/usr/bin/zstd', 'reading without hoard'],
   ['xz-utils', '/usr/bin/xz', 'reading without hoard'],
-  ['python3-snappy', '/usr/lib/python3/dist-packages/snappy/__init__.py', 'reading without hoard'],
+  ['libsnappy1v5', '/usr/share/doc/libsnappy1v5/copyright', 'reading without hoard'],
   ['jq', '/usr/bin/jq', 'reading without hoard'],
   ['openssl', '/usr/bin/openssl', 'TLS'],
 ];
