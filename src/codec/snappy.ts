@@ -36,8 +36,13 @@ export const snappyCodec: Codec = {
 };
 
 async function* encodeStream(plain: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield IDENTIFIER;
-  for await (const chunks of encodedChunks(plain)) yield Buffer.concat(chunks);
+  let start = [IDENTIFIER];
+  for await (const chunks of encodedChunks(plain)) {
+    yield Buffer.concat([...start, ...chunks]);
+    start = [];
+  }
+  // There was nothing.
+  yield* start;
 }
 
 async function* encodedChunks(plain: AsyncIterable<Uint8Array>): AsyncGenerator<readonly Uint8Array[]> {

@@ -117,20 +117,22 @@ describe.each([
   });
 
   test('streams in bounded memory', async () => {
+    // The slow one gets less, though more than the limit.
+    const count = codec === lzma ? 320 : 800;
     const before = retainedBytes();
     let most = Number.NEGATIVE_INFINITY;
     async function* large() {
-      for (let index = 0; index < 800; index += 1) {
+      for (let index = 0; index < count; index += 1) {
         if (index % 80 === 79) most = Math.max(most, retainedBytes() - before);
         yield pattern(128 * 1024, index);
       }
     }
     let size = 0;
     for await (const piece of codec.decodeStream(codec.encodeStream(large()))) size += piece.length;
-    expect(size).toBe(800 * 128 * 1024);
+    expect(size).toBe(count * 128 * 1024);
     expect(most).toBeGreaterThan(Number.NEGATIVE_INFINITY);
     expect(most).toBeLessThan(24 * 1024 * 1024);
-  });
+  }, 180_000);
 });
 
 describe('damage to a zstd frame', () => {
