@@ -21,6 +21,7 @@ const PACKAGES = [
   ['gnupg', '/usr/bin/gpg', 'reading without hoard'],
   ['zstd', '/usr/bin/zstd', 'reading without hoard'],
   ['xz-utils', '/usr/bin/xz', 'reading without hoard'],
+  ['libsnappy1v5', '/usr/share/doc/libsnappy1v5/copyright', 'reading without hoard'],
   ['jq', '/usr/bin/jq', 'reading without hoard'],
   ['openssl', '/usr/bin/openssl', 'TLS'],
 ];

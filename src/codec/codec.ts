@@ -13,13 +13,21 @@ export interface Codec {
   decode(frame: Uint8Array, plainSize: number): Promise<Uint8Array>;
   /** A stream to one frame, in bounded memory. */
   encodeStream(plain: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
-  /** One frame to a stream, in bounded memory. Throws `object.corrupt` where the frame is cut or damaged or is followed by other data. */
+  /**
+   * One frame to a stream, in bounded memory. Throws `object.corrupt` where the frame is cut or damaged or is followed by other data. `none`
+   * and `snappy` cannot notice every cut by themselves: the caller holds the size or hash of the content against what comes out.
+   */
   decodeStream(frame: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
 }
 
 /** What manifests call them. */
-export const CODEC_NAMES = ['zstd', 'none'] as const;
+export const CODEC_NAMES = ['zstd', 'snappy', 'lzma', 'none'] as const;
 export type CodecName = (typeof CODEC_NAMES)[number];
 
 /** Extension of stored names, without the dot. Uncompressed objects have `raw`, so that every name says what it is. */
-export const CODEC_EXTENSION: Readonly<Record<CodecName, string>> = { zstd: 'zst', none: 'raw' };
+export const CODEC_EXTENSION: Readonly<Record<CodecName, string>> = {
+  zstd: 'zst',
+  snappy: 'sz',
+  lzma: 'xz',
+  none: 'raw',
+};

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CodecName } from '../../src/codec/codec.ts';
 import { openCodec } from '../../src/codec/open-codec.ts';
 import { type DesiredRepository, repositoryName, siteName } from '../../src/domain/desired.ts';
 import { openSiteRepository, type SiteRepository } from '../../src/repository/site-repository.ts';
@@ -16,7 +17,7 @@ export async function openTestRepository(
   options: {
     readonly name?: string;
     readonly site?: string;
-    readonly algorithm?: 'zstd' | 'none';
+    readonly algorithm?: CodecName;
     readonly encryption?: OpenedEncryption;
     readonly cacheDirectory?: string;
   } = {},

@@ -21,7 +21,7 @@ export const DEFAULTS = {
     resumeFactor: 1.5,
   },
   retention: { minimum: 1, prune: 'auto', budgetPercent: 50 },
-  compression: { algorithm: 'zstd', zstdLevel: 3, lzmaLevel: 6 },
+  compression: { algorithm: 'zstd', zstdLevel: 3, lzmaLevel: 0 },
   connection: { port: 5432 },
   tls: { verify: true },
   s3: { forcePathStyle: false, dualStack: false },

@@ -413,7 +413,7 @@ export interface Compression {
    */
   algorithm?: 'zstd' | 'snappy' | 'lzma' | 'none';
   /**
-   * zstd: -7 to 22, default 3. lzma: 0 to 9, default 6. The others have no levels.
+   * zstd: -7 to 22, default 3. lzma: 0 to 9, default 0. The others have no levels.
    */
   level?: number;
 }

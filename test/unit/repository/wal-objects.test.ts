@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { CODEC_EXTENSION, CODEC_NAMES } from '../../../src/codec/codec.ts';
 import { isFailure } from '../../../src/domain/failure.ts';
 import { parseWalFileName } from '../../../src/domain/wal-file.ts';
 import { sitePrefix } from '../../../src/repository/layout.ts';
@@ -48,6 +49,20 @@ describe('a stored WAL file', () => {
     // Another codec writes another key, but it is the same content.
     const plain = await openTestRepository(place.directory, { algorithm: 'none' });
     expect(await storeWal(plain, segment, A, calm())).toBe('already-there');
+  });
+
+  it('comes back in whichever way it is compressed, from a repository that holds a mix', async () => {
+    await using place = await temporaryRepository();
+    for (const [index, algorithm] of CODEC_NAMES.entries()) {
+      const repo = await openTestRepository(place.directory, { algorithm });
+      const file = parseWalFileName(`0000000A00000012000000A${index}`);
+      const bytes = Buffer.alloc(50_000, algorithm);
+      expect(await storeWal(repo, file, contentOf(bytes), calm())).toBe('stored');
+      const [object] = await findWal(place.repo, file, calm());
+      if (!object) throw new Error('no object');
+      expect(object.key.endsWith(`.${CODEC_EXTENSION[algorithm]}`)).toBe(true);
+      expect(await readWhole(place.repo, object)).toBe(bytes.toString());
+    }
   });
 
   it('is never replaced: other content is refused and set aside once', async () => {
@@ -114,7 +129,7 @@ describe('a stored WAL file', () => {
     expect(await findWal(place.repo, segment, calm())).toHaveLength(1);
   });
 
-  it.each(['zstd', 'none'] as const)(
+  it.each(CODEC_NAMES)(
     'gives its content or an error when damaged or cut, never other content (%s)',
     async (algorithm) => {
       const text = 'a short piece of WAL, repeated, a short piece of WAL';
