@@ -38,6 +38,6 @@ export interface Decryptor {
    * `object.corrupt` where it is damaged, `object.untrusted`, `key.missing`, `key.passphrase`, `key.unusable`.
    */
   decrypt(message: AsyncIterable<Uint8Array>, name: string, trust: Trust): AsyncIterable<Uint8Array>;
-  /** The session key of a pack, from its header. Errors as of decrypt. */
-  openPack(header: Uint8Array): Promise<Uint8Array>;
+  /** The session key of a pack, from its header. `name` is for messages. Errors as of decrypt. */
+  openPack(header: Uint8Array, name: string): Promise<Uint8Array>;
 }

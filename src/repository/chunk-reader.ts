@@ -150,7 +150,7 @@ async function decryptChunk(source: ChunkSource, request: ChunkRequest, stored: 
   const { pack, keyBytes } = request.chunk;
   if (keyBytes === undefined) return stored;
   const sessionKey = await source.keys.get(pack, async () =>
-    source.repo.decryptor.openPack(await readRange(source, request, 0, keyBytes)),
+    source.repo.decryptor.openPack(await readRange(source, request, 0, keyBytes), packKey(source.repo.site, pack)),
   );
   return decryptContent(sessionKey, stored);
 }

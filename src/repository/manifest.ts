@@ -44,8 +44,9 @@ export async function writeManifest(
   await using copy = await keepingCopy(repo);
   const inner = newMeasure();
   await put(writer.encode(plain, key, (compressed) => copy.tee(measured(compressed, inner))));
-  await copy.keep(summed(inner));
-  return { key, ...summed(stored), inner: summed(inner), ...counts };
+  const before = summed(inner);
+  await copy.keep(before);
+  return { key, ...summed(stored), inner: before, ...counts };
 }
 
 async function* formatLines(source: Parameters<typeof writeManifest>[1], counts: Counts): AsyncGenerator<Buffer> {

@@ -8,7 +8,7 @@ import { MAX_LINE_BYTES, parseManifestLine } from './manifest-format.ts';
 import type { ManifestLine, StoredManifest } from './manifest-types.ts';
 import { measured, newMeasure, summed } from './measured.ts';
 import type { SiteRepository } from './site-repository.ts';
-import { decodeObject } from './stored-form.ts';
+import { type ObjectReader, objectReader } from './stored-form.ts';
 
 type Corrupt = (what: string, cause?: unknown) => Failure;
 
@@ -30,7 +30,7 @@ export async function* readManifest(
 ): AsyncGenerator<ManifestLine> {
   const { key } = marker.manifest;
   const open = async (): Promise<AsyncIterable<Uint8Array>> => repo.store.get(key, { signal });
-  yield* readLines(repo, marker, marker.manifest, open, (body) => decodeObject(repo, manifestForm(key), key, body));
+  yield* readLines(repo, marker, marker.manifest, open, objectReader(repo, manifestForm(key), key));
 }
 
 /**
@@ -54,7 +54,7 @@ async function* readLines(
   marker: ManifestSource,
   { size, sha256 }: { readonly size: number; readonly sha256: string },
   open: () => Promise<AsyncIterable<Uint8Array>>,
-  decode: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+  decode: ObjectReader,
 ): AsyncGenerator<ManifestLine> {
   const { key } = marker.manifest;
   const stored = newMeasure();

@@ -41,25 +41,27 @@ function protector(encryptor: Encryptor, protection: Protection): Protect | unde
   return encryptor.signer === undefined ? undefined : (content, name) => encryptor.sign(content, name);
 }
 
+/** From stored bytes to plain content. Nothing of it may be used before the iteration has ended. */
+export type ObjectReader = (stored: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
 /**
- * The plain content of a stored object, from its stored bytes. Nothing of it may be used before the iteration has ended. `object.corrupt`
- * where the form is not kept, `object.untrusted` where a trusted signature is asked for and missing, `key.missing` and the like,
- * `policy.unsupported` for a form of a newer version.
+ * How an object is read. Throws what can be said before it is opened: `object.untrusted` where a trusted signature is asked for and there can be
+ * none, `policy.unsupported` for a form of a newer version. Reading throws `object.corrupt` where the form is not kept, `object.untrusted`,
+ * `key.missing` and the like.
  */
-export function decodeObject(
+export function objectReader(
   repo: SiteRepository,
   form: StoredForm | undefined,
   key: string,
-  stored: AsyncIterable<Uint8Array>,
   trust: Trust = 'required',
-): AsyncIterable<Uint8Array> {
+): ObjectReader {
   const codec = openCodecOf(form?.codec, key);
-  if (form?.message === true) return codec.decodeStream(repo.decryptor.decrypt(stored, key, trust));
+  if (form?.message === true) return (stored) => codec.decodeStream(repo.decryptor.decrypt(stored, key, trust));
   if (trust === 'required' && repo.decryptor.requiresSignature) {
     throw new Failure('object.untrusted', {
       message: `${key} cannot be trusted: it bears no signature, and trusted signers are declared`,
       hint: 'what was stored before signing was declared can be read without spec.encryption.trustedSigners',
     });
   }
-  return codec.decodeStream(stored);
+  return (stored) => codec.decodeStream(stored);
 }

@@ -6,7 +6,7 @@ import type { WalFile } from '../domain/wal-file.ts';
 import { parseSiteKey, type StoredForm, setAsideKey, setAsidePrefix, walKey, walPrefix } from './layout.ts';
 import { describeRepository, type SiteRepository } from './site-repository.ts';
 import { listAll } from './small-object.ts';
-import { decodeObject, type ObjectWriter, objectWriter } from './stored-form.ts';
+import { type ObjectWriter, objectReader, objectWriter } from './stored-form.ts';
 
 /** One stored content of a WAL file. More than one hash under a name is a conflict. */
 export interface StoredWalObject {
@@ -141,10 +141,11 @@ export async function* readWal(
       message: `${object.key} in ${describeRepository(repo)} is damaged: ${what}`,
       ...(cause === undefined ? {} : { cause }),
     });
+  const decode = objectReader(repo, object.form, object.key, trust);
   const body = await repo.store.get(object.key, { signal });
   let size = 0;
   try {
-    for await (const piece of decodeObject(repo, object.form, object.key, body, trust)) {
+    for await (const piece of decode(body)) {
       size += piece.byteLength;
       if (size > limit) throw corrupt(`it has more than ${limit} plain bytes`);
       hash.update(piece);

@@ -35,9 +35,9 @@ export function createDecryptor(keys: DecryptorKeys): Decryptor {
       yield* readContent(bytes, { signatures, open });
       if (signers !== undefined && trust === 'required') await requireSignature(signatures, name, await signers());
     },
-    async openPack(header) {
+    async openPack(header, name) {
       const packets = await packetsOf(header);
-      const { cipher, sessionKey } = await openSessionKey(packets, await privateKeys(), 'the pack');
+      const { cipher, sessionKey } = await openSessionKey(packets, await privateKeys(), name);
       if (cipher === CIPHER) return sessionKey;
       throw corrupt(`has a session key for ${cipher}, not for ${CIPHER}`);
     },

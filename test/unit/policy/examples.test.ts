@@ -85,7 +85,6 @@ describe('quickstart', () => {
       storage: { type: 'local', directory: path.join(ROOT, 'examples/quickstart/policies/hoard-repository') },
       prefix: '',
       compression: { algorithm: 'zstd', level: 3 },
-      encrypted: false,
     });
   });
 });
@@ -145,11 +144,12 @@ describe('production', () => {
       },
       prefix: 'prod',
       compression: { algorithm: 'zstd', level: 3 },
-      encrypted: true,
       encryption: {
         recipients: [file(path.join(ROOT, 'examples/keys/hoard.pub.asc'))],
         privateKey: { kind: 'exec', command: ['vault', 'read', '-field=key', 'secret/hoard'] },
         passphrase: env('HOARD_KEY_PASSPHRASE'),
+        signing: undefined,
+        trustedSigners: [],
       },
       limits: { upload: bytesOf(200 * 1024 ** 2), download: bytesOf(400 * 1024 ** 2), concurrency: 8 },
       notify: undefined,

@@ -260,10 +260,12 @@ describe('a chunk of a pack', () => {
     refused(Buffer.concat([packet, Buffer.from([0])]));
     refused(packet, randomBytes(32));
     for (const owner of [anna, ben]) {
-      expect(Buffer.from(await decryptorFor([owner]).openPack(header)).equals(Buffer.from(sessionKey))).toBe(true);
+      expect(Buffer.from(await decryptorFor([owner]).openPack(header, 'a pack')).equals(Buffer.from(sessionKey))).toBe(
+        true,
+      );
     }
-    await expect(decryptorFor([stranger]).openPack(header)).rejects.toMatchObject({ code: 'key.missing' });
-    await expect(decryptorFor([anna]).openPack(header.subarray(0, -1))).rejects.toMatchObject({
+    await expect(decryptorFor([stranger]).openPack(header, 'a pack')).rejects.toMatchObject({ code: 'key.missing' });
+    await expect(decryptorFor([anna]).openPack(header.subarray(0, -1), 'a pack')).rejects.toMatchObject({
       code: 'object.corrupt',
     });
   });
