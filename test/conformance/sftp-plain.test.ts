@@ -84,6 +84,7 @@ describe('SFTP on a server without extensions', () => {
     [4, 'Failure', 'store.unavailable'],
     [4, 'No space left on device', 'store.full'],
     [4, 'Disk quota exceeded', 'store.full'],
+    [4, 'preallocate: file too big for remaining disk space', 'store.full'],
   ])('the answer %i "%s" to a write is %s', async (status, message, code) => {
     server.refuseWrites({ status, message });
     await expect(driver.putWhole('refused', bodyOf('x'), put())).rejects.toMatchObject({ code });

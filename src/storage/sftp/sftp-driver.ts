@@ -25,7 +25,6 @@ const MIB = 1024 * 1024;
 export async function openSftpDriver(storage: DesiredSftp, context: StorageContext): Promise<StoreDriver> {
   const place = await openPlace(storage, context);
   const listing = new SftpListing(place);
-  let hardLinks: boolean | undefined;
   return {
     description: place.root.description,
     capabilities: {
@@ -37,10 +36,7 @@ export async function openSftpDriver(storage: DesiredSftp, context: StorageConte
     },
     // A segment of WAL is written, and synced, once; parts are each opened, written and synced for themselves.
     sizes: { whole: 16 * MIB, part: () => 8 * MIB, parallelParts: 3, largest: Number.MAX_SAFE_INTEGER },
-    conditionalCreateLimit: async (options) => {
-      hardLinks ??= await hasHardLinks(place, context.random, options);
-      return hardLinks ? Number.POSITIVE_INFINITY : 0;
-    },
+    conditionalCreateLimit: async ({ signal }) => ((await place.hardLinks(signal)) ? Number.POSITIVE_INFINITY : 0),
     putWhole: async (key, body, options) => putWhole(place, key, body, options),
     beginUpload: async (key, options) => beginUpload(place, key, options),
     read: async (key, options) => readObject(place, key, options),
@@ -68,8 +64,16 @@ async function openPlace(storage: DesiredSftp, context: StorageContext): Promise
   const ignore = (): undefined => undefined;
   const newClient = () => new Client('hoard', { error: ignore, end: ignore, close: ignore });
   const description = `sftp ${storage.directory} at ${storage.host}:${storage.port}`;
-  return {
+  const where = {
     connection: new SftpConnection(storage, context, newClient),
     root: sftpRoot(storage.directory, description),
+  };
+  let known: boolean | undefined;
+  return {
+    ...where,
+    async hardLinks(signal) {
+      known ??= await hasHardLinks(where, context.random, signal);
+      return known;
+    },
   };
 }
