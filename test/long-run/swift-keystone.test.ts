@@ -49,7 +49,7 @@ describe.skipIf(!installed)(`OpenStack Swift with Keystone${where}`, () => {
       await admin.endpoint({ service, region, interface: name, url });
     }
     await swift.makeContainer('box');
-  }, 400_000);
+  }, 900_000);
   afterEach(async () => {
     for (const store of open.splice(0)) await store.close();
   });

@@ -28,7 +28,7 @@ export interface KeystoneServer extends AsyncDisposable {
 }
 
 // Alone it is up in about ten seconds, of which making the tables and the keys are six.
-const READY_WITHIN = 120_000;
+const READY_WITHIN = 300_000;
 /**
  * Keystone's own default. Where it is short the middleware of Swift comes to nothing under load: each of many requests at once renews
  * the token that it asks with, and those that come last find it expired again.
