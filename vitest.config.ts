@@ -1,10 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+// What takes too long, or needs too much, for every change: `npm run test:storage` runs it.
+const longRun = process.env['HOARD_TEST_FAULTS'] === 'all';
+
 // Two cores are the measure: integration files start real servers, so files run two at a time.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/campaign/**'],
+    exclude: ['test/campaign/**', ...(longRun ? [] : ['test/long-run/**'])],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

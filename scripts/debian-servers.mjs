@@ -26,12 +26,23 @@ const PACKAGES = [
   ['openssl', '/usr/bin/openssl', 'TLS'],
 ];
 
+/** What only `npm run test:storage` needs, for the backend named last. */
+const LONG_RUN = [
+  ['keystone', '/usr/bin/keystone-manage', 'swift'],
+  ['python3-keystonemiddleware', '/usr/lib/python3/dist-packages/keystonemiddleware', 'swift'],
+  ['rclone', '/usr/bin/rclone', 'sftp'],
+];
+
 const POLICY = '/usr/sbin/policy-rc.d';
 const SAVED_POLICY = '/usr/sbin/policy-rc.d.before-hoard';
 
-/** Nothing to do: a few milliseconds. Returns the uses whose server is not there in the end. */
-export function ensureDebianServers() {
-  const missing = missingPackages();
+/**
+ * Nothing to do: a few milliseconds. Returns the uses whose server is not there in the end. `longRun`: backends of which also the servers
+ * of the long run are wanted.
+ */
+export function ensureDebianServers({ longRun = [] } = {}) {
+  const wanted = [...PACKAGES, ...LONG_RUN.filter(([, , use]) => longRun.includes(use))];
+  const missing = missingOf(wanted);
   if (missing.length === 0) return [];
   const names = missing.map(([name]) => name);
   if (!existsSync('/etc/debian_version') || !existsSync('/usr/bin/apt-get')) {
@@ -41,11 +52,11 @@ export function ensureDebianServers() {
   } else {
     install(names);
   }
-  return [...new Set(missingPackages().map(([, , use]) => use))];
+  return [...new Set(missingOf(wanted).map(([, , use]) => use))];
 }
 
-function missingPackages() {
-  return PACKAGES.filter(([, file]) => !existsSync(file));
+function missingOf(packages) {
+  return packages.filter(([, file]) => !existsSync(file));
 }
 
 const uses = (packages) => [...new Set(packages.map(([, , use]) => use))].join(', ');

@@ -1,10 +1,10 @@
-// npm run test:storage -- BACKEND: the conformance suite and all faults of one backend (or all), against its real server.
+// npm run test:storage -- BACKEND: the conformance suite, all faults and the long run of one backend (or all), against its real servers.
 // Ends non-zero where something failed, and where the server was not there: a test that was not run proves nothing.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureDebianServers } from './debian-servers.mjs';
-import { ensureInstalled, environment, run } from './ensure.mjs';
+import { ensureInstalled, environment, root, run } from './ensure.mjs';
 
 const BACKENDS = ['local', 's3', 'gcs', 'azure', 'swift', 'sftp'];
 const wanted = process.argv.slice(2);
@@ -15,23 +15,18 @@ if (backends.length === 0 || backends.some((name) => !BACKENDS.includes(name))) 
 }
 
 ensureInstalled({ storageServers: true });
-ensureDebianServers();
+ensureDebianServers({ longRun: backends });
 
 const results = join(tmpdir(), `hoard-test-storage-${process.pid}.json`);
-const files = backends.flatMap((name) => [
-  `test/conformance/${name}.test.ts`,
-  `test/conformance/${name}-driver.test.ts`,
-  `test/conformance/${name}-faults.test.ts`,
-]);
+// `s3.test.ts`, `s3-driver.test.ts` and so on, of both folders.
+const files = ['test/conformance', 'test/long-run'].flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((file) => file.endsWith('.test.ts') && backends.some((name) => new RegExp(`^${name}[.-]`).test(file)))
+    .map((file) => `${folder}/${file}`),
+);
 const status = await run(
   'vitest',
-  [
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${results}`,
-    ...files.filter((file) => existsSync(file)),
-  ],
+  ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${results}`, ...files],
   { env: { ...environment(), HOARD_TEST_FAULTS: 'all' } },
 );
 const report = JSON.parse(readFileSync(results, 'utf8'));

@@ -39,7 +39,7 @@ export interface LeaseRequest {
  * replaced at once, one on another host when its lease has expired. Throws `lease.held`, naming the holder.
  */
 export async function acquireLease(repo: SiteRepository, request: LeaseRequest): Promise<Lease> {
-  if (!repo.store.capabilities.conditionalCreate) return acquireServerLease(repo, request);
+  if ((await repo.store.conditionalCreateLimit(request)) === 0) return acquireServerLease(repo, request);
   const { owner, signal } = request;
   const ttl = request.ttl ?? DEFAULT_TTL;
   const token = Buffer.from(repo.random(16)).toString('hex');

@@ -9,6 +9,8 @@ export function limitedStore(store: ObjectStore, limits: TransferLimits): Object
   const { gate } = limits;
   return {
     capabilities: store.capabilities,
+    conditionalCreateLimit: async (options) =>
+      gate.run(options.signal, async () => store.conditionalCreateLimit(options)),
     description: store.description,
     put: async (key, body, options) => put(store, limits, key, body, options),
     async get(key, options) {

@@ -14,6 +14,13 @@
 export interface ObjectStore {
   readonly capabilities: StoreCapabilities;
 
+  /**
+   * The largest body of which `put` with `ifAbsent` is atomic among concurrent writers: infinity where size does not matter, 0 where
+   * `ifAbsent` is checked, but two at once may both succeed. A question to the store itself where nothing else tells (SFTP), so that
+   * it may fail as any; the answer is the same for all that use the store.
+   */
+  conditionalCreateLimit(options: CallOptions): Promise<number>;
+
   /** For people and errors: type and place without any secret, for example `local /backup/repo` or `s3 bucket/prefix`. */
   readonly description: string;
 
@@ -69,8 +76,8 @@ export interface PutOptions extends CallOptions {
   /** Exact size of the body where the caller knows it. */
   readonly size?: number;
   /**
-   * Create only: `store.exists` where the key is taken (by an object that is durable). Where capabilities.conditionalCreate is
-   * true, exactly one of concurrent creators succeeds. Absent: create or replace.
+   * Create only: `store.exists` where the key is taken (by an object that is durable). Up to
+   * `conditionalCreateLimit`, exactly one of concurrent creators succeeds. Absent: create or replace.
    */
   readonly ifAbsent?: boolean;
   /** The object will soon be removed or replaced (lease, catalogue): the policy's object lock is not put on it. */
@@ -100,10 +107,6 @@ export type DeleteResult =
   | { readonly key: string; readonly kind: 'failed'; readonly error: Error };
 
 export interface StoreCapabilities {
-  /** put with `ifAbsent` is atomic among concurrent writers, for bodies of up to `conditionalCreateLimit` bytes. */
-  readonly conditionalCreate: boolean;
-  /** Infinity where size does not matter. Above it `ifAbsent` is checked, but two concurrent writers may both succeed. */
-  readonly conditionalCreateLimit: number;
   /** A listing that starts after a write or delete has ended sees it. */
   readonly consistentListing: boolean;
   /** The store checks bodies against a checksum that the client sends. */

@@ -24,6 +24,7 @@ export function prefixedStore(store: ObjectStore, prefix: string): ObjectStore {
   }
   return {
     capabilities: store.capabilities,
+    conditionalCreateLimit: async (options) => store.conditionalCreateLimit(options),
     description: `${store.description}/${prefix}`,
     put: async (key, body, options) => inner(await store.put(outer(key), body, options)),
     get: async (key, options) => store.get(outer(key), options),

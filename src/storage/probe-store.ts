@@ -103,7 +103,7 @@ async function create({ store, bytes, signal }: Probe, key: string): Promise<Che
     await store.put(key, once(bytes), options);
   } catch (error) {
     if (!isFailure(error, 'store.exists')) throw error;
-    if (store.capabilities.conditionalCreate)
+    if ((await store.conditionalCreateLimit({ signal })) > 0)
       return passed('create', 'created an object on condition that its name is free; a second time was refused');
     return warned(
       'create',

@@ -43,7 +43,12 @@ interface HostKey {
 
 const PASSPHRASE = 'open sesame';
 
-export async function startSshd(): Promise<SshdServer> {
+interface SshdOptions {
+  /** What runs for a session, instead of OpenSSH's own program: a path of it that is traced, for example. */
+  readonly subsystem?: (program: string) => string;
+}
+
+export async function startSshd({ subsystem = (program) => program }: SshdOptions = {}): Promise<SshdServer> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hoard-sshd-'));
   // The separation of privileges wants it, when it is started by root.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
@@ -58,7 +63,7 @@ export async function startSshd(): Promise<SshdServer> {
   );
   mkdirSync(file('stores'));
   const port = await freePort();
-  writeFileSync(file('config'), configuration(file, port));
+  writeFileSync(file('config'), configuration(file, port, subsystem(SFTP_SERVER)));
   let server = await start(folder, port);
   return {
     host: '127.0.0.1',
@@ -80,7 +85,7 @@ export async function startSshd(): Promise<SshdServer> {
   };
 }
 
-function configuration(file: (name: string) => string, port: number): string {
+function configuration(file: (name: string) => string, port: number, subsystem: string): string {
   return `Port ${port}
 ListenAddress 127.0.0.1
 HostKey ${file('host_ed25519')}
@@ -93,7 +98,7 @@ PasswordAuthentication yes
 PermitRootLogin prohibit-password
 MaxStartups 100
 LogLevel ERROR
-Subsystem sftp ${SFTP_SERVER}
+Subsystem sftp ${subsystem}
 `;
 }
 

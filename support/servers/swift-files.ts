@@ -14,6 +14,17 @@ export interface SwiftOptions {
   readonly without?: readonly string[];
   /** The lowest limit that Swift accepts is 1; its default is 1,000. */
   readonly maxManifestSegments?: number;
+  /** Who knows the users, instead of tempauth. */
+  readonly keystone?: SwiftKeystone;
+}
+
+/** Keystone, as an operator declares it to a Swift proxy, and a user of it for what the tests themselves ask. */
+interface SwiftKeystone {
+  readonly authUrl: string;
+  readonly adminPassword: string;
+  /** Whose accounts are `AUTH_` and `WEST_` with this id. */
+  readonly project: string;
+  token(): Promise<string>;
 }
 
 /** Everything that the servers read, in a folder of their own. */
@@ -54,11 +65,12 @@ export function writeSwiftFiles(
   write('rings.py', rings(folder, ports));
 }
 
-const PIPELINE =
-  'catch_errors gatekeeper healthcheck cache listing_formats bulk tempauth copy container-quotas account-quotas slo dlo proxy-server';
+const BEFORE = 'catch_errors gatekeeper healthcheck cache listing_formats bulk';
+const AFTER = 'copy container-quotas account-quotas slo dlo proxy-server';
 
 function proxy(ports: SwiftPorts, options: SwiftOptions): readonly string[] {
-  const pipeline = PIPELINE.split(' ').filter((name) => options.without?.includes(name) !== true);
+  const auth = options.keystone === undefined ? 'tempauth' : 'authtoken keystoneauth';
+  const pipeline = `${BEFORE} ${auth} ${AFTER}`.split(' ').filter((name) => options.without?.includes(name) !== true);
   const filter = (name: string, ...lines: readonly string[]): readonly string[] => [
     `[filter:${name}]`,
     `use = egg:swift#${name.replace('cache', 'memcache').replace('-', '_')}`,
@@ -88,8 +100,29 @@ function proxy(ports: SwiftPorts, options: SwiftOptions): readonly string[] {
       'user_test_reader = reading',
       'storage_url_scheme = http',
     ),
+    ...(options.keystone === undefined ? [] : keystone(options.keystone)),
   ];
 }
+
+/** The second prefix is a second namespace of the same project: what another region of a real cloud would be. */
+const keystone = ({ authUrl, adminPassword }: SwiftKeystone): readonly string[] => [
+  '[filter:authtoken]',
+  'paste.filter_factory = keystonemiddleware.auth_token:filter_factory',
+  `www_authenticate_uri = ${authUrl}`,
+  `auth_url = ${authUrl}`,
+  'auth_type = password',
+  'username = admin',
+  `password = ${adminPassword}`,
+  'project_name = admin',
+  'user_domain_id = default',
+  'project_domain_id = default',
+  'delay_auth_decision = true',
+  'cache = swift.cache',
+  '[filter:keystoneauth]',
+  'use = egg:swift#keystoneauth',
+  'reseller_prefix = AUTH, WEST',
+  'operator_roles = admin, member',
+];
 
 /** One device, one replica, two partitions. The ring-builder program takes seven times as long as doing it in one process. */
 const rings = (folder: string, ports: SwiftPorts): readonly string[] => [

@@ -18,7 +18,7 @@ export const swiftInstalled = (): boolean =>
 
 /** OpenStack Swift with one replica: four servers and memcached, children of this process that end with it. */
 export interface SwiftServer extends AsyncDisposable {
-  /** For version 1: `http://127.0.0.1:PORT/auth/v1.0`. */
+  /** Of tempauth, for version 1: `http://127.0.0.1:PORT/auth/v1.0`. */
   readonly authUrl: string;
   /** Where requests go: `http://127.0.0.1:PORT`. */
   readonly origin: string;
@@ -27,7 +27,7 @@ export interface SwiftServer extends AsyncDisposable {
   makeContainer(name: string): Promise<void>;
   /** A request as the tester, below the account's storage URL; `place` is `/container/object?query`. */
   request(method: string, place: string, headers?: Record<string, string>, body?: Uint8Array): Promise<Response>;
-  /** Every token that was given out is refused from now on: they live in memcached. */
+  /** Every token that was given out is refused from now on: those of tempauth live in memcached. */
   forgetTokens(): Promise<void>;
   /** SIGKILL to the proxy server; what is stored stays. */
   kill(): Promise<void>;
@@ -119,14 +119,16 @@ class Server implements SwiftServer {
 
   /** The proxy answers, and behind it the other three: a container can be made. */
   async #ready(): Promise<void> {
-    const end = performance.now() + 60_000;
+    // A proxy with Keystone asks it first, which has one thread: requests that were given up would only keep it busy.
+    const [within, each] = this.#options.keystone === undefined ? [60_000, 5000] : [180_000, 60_000];
+    const end = performance.now() + within;
     for (;;) {
       if ([...this.#children, this.#proxy].some((child) => child !== undefined && !isRunning(child)))
         throw new Error(`a server of Swift ended at its start:\n${this.log().slice(-4000)}`);
-      const asked = this.request('PUT', '/hoard-ready', {}, undefined, AbortSignal.timeout(5000));
+      const asked = this.request('PUT', '/hoard-ready', {}, undefined, AbortSignal.timeout(each));
       const made = await asked.catch(() => undefined);
       if (made?.ok === true) return;
-      if (performance.now() > end) throw new Error(`Swift did not start in 60 seconds:\n${this.log().slice(-4000)}`);
+      if (performance.now() > end) throw new Error(`Swift did not start in time:\n${this.log().slice(-4000)}`);
       await sleep(50);
     }
   }
@@ -143,6 +145,19 @@ class Server implements SwiftServer {
     body?: Uint8Array,
     signal: AbortSignal | null = null,
   ): Promise<Response> {
+    const { token, url } = await this.#logIn(signal);
+    return fetch(`${url}${place}`, {
+      method,
+      signal,
+      headers: { 'X-Auth-Token': token, ...headers },
+      ...(body && { body: new Uint8Array(body) }),
+    });
+  }
+
+  async #logIn(signal: AbortSignal | null): Promise<{ readonly token: string; readonly url: string }> {
+    const { keystone } = this.#options;
+    if (keystone !== undefined)
+      return { token: await keystone.token(), url: `${this.origin}/v1/AUTH_${keystone.project}` };
     const login = await fetch(this.authUrl, {
       headers: { 'X-Auth-User': this.user, 'X-Auth-Key': this.key },
       signal,
@@ -150,13 +165,7 @@ class Server implements SwiftServer {
     await login.arrayBuffer();
     const token = login.headers.get('x-auth-token');
     if (token === null) throw new Error(`no token: ${login.status}`);
-    const to = `${login.headers.get('x-storage-url') ?? ''}${place}`;
-    return fetch(to, {
-      method,
-      signal,
-      headers: { 'X-Auth-Token': token, ...headers },
-      ...(body && { body: new Uint8Array(body) }),
-    });
+    return { token, url: login.headers.get('x-storage-url') ?? '' };
   }
 
   async forgetTokens(): Promise<void> {

@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { DesiredSftp } from '../../src/domain/desired-storage.ts';
-import { createSecretResolver } from '../../src/policy/secret-resolver.ts';
 import type { StoreDriver } from '../../src/storage/remote/driver.ts';
 import { createSftpDirectory, openSftpDriver } from '../../src/storage/sftp/sftp-driver.ts';
-import type { StorageContext } from '../../src/storage/storage-context.ts';
-import { createSystemEffects } from '../../src/telemetry/system-effects.ts';
 import { type PlainSftp, startPlainSftp } from '../../support/servers/plain-sftp.ts';
 import { bytesOf, NEVER, pattern } from './bodies.ts';
+import { declaredPlainSftp } from './sftp-declared.ts';
 
 const MIB = 1024 * 1024;
 const options = { signal: NEVER };
@@ -22,32 +20,12 @@ const bodyOf = (bytes: Uint8Array | string) => {
 describe('SFTP on a server without extensions', () => {
   let server: PlainSftp;
   let storage: DesiredSftp;
-  let context: StorageContext;
   let driver: StoreDriver;
   beforeAll(async () => {
     server = await startPlainSftp();
-    const knownHosts = join(server.folder, '../known_hosts');
-    await writeFile(
-      knownHosts,
-      `[127.0.0.1]:${server.port} ${await readFile(join(server.folder, '../host.pub'), 'utf8')}`,
-    );
-    storage = {
-      type: 'sftp',
-      host: '127.0.0.1',
-      port: server.port,
-      directory: join(server.folder, 'store'),
-      hostKeys: [],
-      knownHosts,
-      credentials: {
-        username: 'tester',
-        password: { kind: 'env', name: 'SFTP_PASSWORD' },
-        privateKey: undefined,
-        passphrase: undefined,
-      },
-    };
-    const environment = { SFTP_PASSWORD: 'secret' };
-    const effects = createSystemEffects({ environment, reporter: { report: () => undefined }, signal: NEVER });
-    context = { ...effects, environment, secrets: createSecretResolver(environment) };
+    const declared = declaredPlainSftp(server);
+    storage = declared.storage;
+    const { context } = declared;
     await createSftpDirectory(storage, context);
     driver = await openSftpDriver(storage, context);
   });
@@ -84,6 +62,11 @@ describe('SFTP on a server without extensions', () => {
     expect(await readdir(storage.directory)).toEqual(['.hoard-store']);
   });
 
+  test('no conditional create is promised, which is found out without leaving anything', async () => {
+    expect(await driver.conditionalCreateLimit(options)).toBe(0);
+    await expect.poll(async () => readdir(join(storage.directory, '.hoard-store'))).toEqual([]);
+  });
+
   test('a connection that is cut in the middle is unavailable, and the next call makes another', async () => {
     const body = pattern(2 * MIB);
     const same = put(true);
@@ -101,6 +84,7 @@ describe('SFTP on a server without extensions', () => {
     [4, 'Failure', 'store.unavailable'],
     [4, 'No space left on device', 'store.full'],
     [4, 'Disk quota exceeded', 'store.full'],
+    [4, 'preallocate: file too big for remaining disk space', 'store.full'],
   ])('the answer %i "%s" to a write is %s', async (status, message, code) => {
     server.refuseWrites({ status, message });
     await expect(driver.putWhole('refused', bodyOf('x'), put())).rejects.toMatchObject({ code });

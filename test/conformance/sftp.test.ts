@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, link, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -28,6 +29,7 @@ function bodyOf(...pieces: readonly (Uint8Array | string)[]): Body {
   return { pieces: all, length: all.reduce((sum, piece) => sum + piece.length, 0) };
 }
 
+const strace = existsSync('/usr/bin/strace');
 const where = hasSshd() ? '' : ': openssh-server is not installed';
 
 describe.skipIf(!hasSshd())(`SFTP on OpenSSH${where}`, () => {
@@ -70,6 +72,40 @@ describe.skipIf(!hasSshd())(`SFTP on OpenSSH${where}`, () => {
       store: remoteStore(driver, { clock, random, reporter, limits, uploadRetries: 3 }),
       remove: async () => rm(storage.directory, { recursive: true }),
     };
+  });
+
+  describe('a conditional create', () => {
+    test('is promised where files can have two names, which is found out without leaving anything', async () => {
+      const { driver, folder } = await created();
+      expect(await driver.conditionalCreateLimit(options)).toBe(Number.POSITIVE_INFINITY);
+      await expect.poll(async () => hidden(folder)).toEqual([]);
+    });
+
+    // What link(2) answers on exFAT and on some networks' file systems.
+    test.skipIf(!strace)('is not promised on a file system without hard links', async () => {
+      const inject = '-e trace=link,linkat -e inject=link,linkat:error=EPERM';
+      const other = await startSshd({ subsystem: (program) => `/usr/bin/strace -f -o /dev/null ${inject} ${program}` });
+      try {
+        const storage = declaredSftp(other, 'store');
+        await createSftpDirectory(storage, sftpContext(other));
+        const driver = await openSftpDriver(storage, sftpContext(other));
+        open.push(driver);
+        expect(await driver.conditionalCreateLimit(options)).toBe(0);
+        await expect.poll(async () => hidden(storage.directory)).toEqual([]);
+        await driver.putWhole('a', bodyOf('first'), put({ ifAbsent: true }));
+        await expect(driver.putWhole('a', bodyOf('second'), put({ ifAbsent: true }))).rejects.toMatchObject({
+          code: 'store.exists',
+        });
+        expect((await read(driver, 'a')).toString()).toBe('first');
+      } finally {
+        await other[Symbol.asyncDispose]();
+      }
+    });
+
+    test('cannot be promised or denied where there is no store', async () => {
+      const driver = await opened(declaredSftp(server, 'nowhere'));
+      await expect(driver.conditionalCreateLimit(options)).rejects.toMatchObject({ code: 'store.absent' });
+    });
   });
 
   describe('puts', () => {

@@ -234,6 +234,79 @@ describe('the test server for Google Cloud Storage', () => {
       expect((await call('GET', object('pre', '?ifGenerationMatch=x'))).status).toBe(404);
       expect((await put('pre', 'x', '&ifGenerationMatch=x')).status).toBe(400);
     });
+
+    test('about what must not match answer 304, also to a write, and fail where nothing is', async () => {
+      const generation = String((await json(put('not', 'x')))['generation']);
+      const unwanted = `ifGenerationNotMatch=${generation}`;
+      const patch = { body: JSON.stringify({ metadata: { a: 'b' } }) };
+      for (const refused of [
+        await put('not', 'y', `&${unwanted}`),
+        await call('PATCH', object('not', `?${unwanted}`), patch),
+        await call('PATCH', object('not', '?ifMetagenerationNotMatch=1'), patch),
+        await call('DELETE', object('not', `?${unwanted}`)),
+        await call('POST', `${object('not')}/copyTo/b/b/o/not2?ifSourceGenerationNotMatch=${generation}`),
+        await put('nothing-here', 'x', '&ifGenerationNotMatch=0'),
+        await put('nothing-here', 'x', '&ifGenerationNotMatch=7'),
+      ]) {
+        expect(refused.status).toBe(304);
+        expect(await refused.text()).toBe('');
+      }
+      expect(await (await call('GET', object('not', '?alt=media&ifGenerationNotMatch=7'))).text()).toBe('x');
+      expect((await put('not', 'z', '&ifGenerationNotMatch=0')).status).toBe(200);
+      expect((await call('GET', object('nothing-here'))).status).toBe(404);
+    });
+  });
+
+  test('PATCH merges metadata and takes what is null away; PUT replaces all that can be set', async () => {
+    await put('meta', 'x');
+    const change = async (method: 'PATCH' | 'PUT', resource: Resource): Promise<Resource> =>
+      json(call(method, object('meta'), { body: JSON.stringify(resource) }));
+    await change('PATCH', { metadata: { a: '1', b: '2' }, cacheControl: 'no-store', contentLanguage: 'en' });
+    expect(await change('PATCH', { metadata: { a: null, c: '3' } })).toMatchObject({
+      metadata: { b: '2', c: '3' },
+      cacheControl: 'no-store',
+      metageneration: '3',
+    });
+    const media = await call('GET', object('meta', '?alt=media'));
+    expect([media.headers.get('cache-control'), media.headers.get('content-language')]).toEqual(['no-store', 'en']);
+    expect((await json(change('PATCH', {}).then(() => call('GET', object('meta')))))['metadata']).toEqual({
+      b: '2',
+      c: '3',
+    });
+    expect((await change('PATCH', { metadata: null }))['metadata']).toBeUndefined();
+    await change('PATCH', { metadata: { d: '4' } });
+    const replaced = await change('PUT', { contentType: 'text/x', contentDisposition: 'attachment' });
+    expect(replaced).toMatchObject({ contentType: 'text/x', contentDisposition: 'attachment', size: '1' });
+    for (const field of ['metadata', 'cacheControl', 'contentLanguage']) expect(replaced[field]).toBeUndefined();
+    const after = await call('GET', object('meta', '?alt=media'));
+    expect(after.headers.get('content-disposition')).toBe('attachment');
+    expect(after.headers.get('etag')).toBe(replaced['etag']);
+    expect((await call('GET', object('meta', '?alt=xml'))).status).toBe(400);
+  });
+
+  test('what an upload says twice must agree', async () => {
+    const post = async (type: string): Promise<Response> =>
+      call('POST', '/upload/storage/v1/b/b/o?uploadType=multipart', {
+        headers: { 'content-type': 'multipart/related; boundary=x' },
+        body: [
+          '--x',
+          'content-type: application/json',
+          '',
+          '{"name":"twice","contentType":"text/plain"}',
+          '--x',
+          `content-type: ${type}`,
+          '',
+          'body',
+          '--x--',
+        ].join('\r\n'),
+      });
+    expect((await post('image/png')).status).toBe(400);
+    expect((await call('GET', object('twice'))).status).toBe(404);
+    expect((await post('text/plain')).status).toBe(200);
+    const begin = async (name: string): Promise<Response> =>
+      call('POST', '/upload/storage/v1/b/b/o?uploadType=resumable&name=one', { body: JSON.stringify({ name }) });
+    expect((await begin('other')).status).toBe(400);
+    expect((await begin('one')).status).toBe(200);
   });
 
   test('ranges', async () => {
@@ -429,6 +502,38 @@ describe('the test server for Google Cloud Storage', () => {
       await write('lockable', 'x');
       expect(await json(change('lockable', 'x', { retention }))).toMatchObject({ retention });
       expect((await call('DELETE', '/storage/v1/b/lockable/o/x')).status).toBe(403);
+    });
+
+    test('a locked retention becomes only longer, an unlocked one shorter when that is asked for', async () => {
+      server.makeBucket('bound', { objectRetention: true });
+      await write('bound', 'x');
+      const until = (seconds: number): string => new Date(now + seconds * 1000).toISOString();
+      const set = async (mode: string, seconds: number, query = ''): Promise<number> => {
+        const retention = { mode, retainUntilTime: until(seconds) };
+        return (await change('bound', `x${query}`, { retention })).status;
+      };
+      const override = '?overrideUnlockedRetention=true';
+      expect(await set('Unlocked', 100)).toBe(200);
+      expect(await set('Unlocked', 50)).toBe(403);
+      expect(await set('Unlocked', 50, override)).toBe(200);
+      expect((await change('bound', 'x', { retention: null })).status).toBe(403);
+      expect(await set('Locked', 60)).toBe(200);
+      expect(await set('Locked', 50, override)).toBe(403);
+      expect(await set('Unlocked', 90, override)).toBe(403);
+      expect((await change('bound', `x${override}`, { retention: null })).status).toBe(403);
+      expect((await change('bound', 'x', { metadata: { a: 'b' } })).status).toBe(200);
+      expect(await set('Locked', 90)).toBe(200);
+    });
+
+    test('the retention of a bucket begins when an event-based hold ends', async () => {
+      server.makeBucket('events', { retentionPeriod: 60, defaultEventBasedHold: true });
+      expect((await json(write('events', 'x')))['retentionExpirationTime']).toBeUndefined();
+      now += 1_000_000;
+      const released = await json(change('events', 'x', { eventBasedHold: false }));
+      expect(released['retentionExpirationTime']).toBe(new Date(now + 60_000).toISOString());
+      expect((await call('DELETE', '/storage/v1/b/events/o/x')).status).toBe(403);
+      now += 61_000;
+      expect((await call('DELETE', '/storage/v1/b/events/o/x')).status).toBe(204);
     });
 
     test('versions are kept', async () => {

@@ -1,14 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openCodec } from '../../src/codec/open-codec.ts';
+import { type DesiredRepository, repositoryName, siteName } from '../../src/domain/desired.ts';
 import { durationOf } from '../../src/domain/duration.ts';
 import { isFailure } from '../../src/domain/failure.ts';
 import { takeAdvisoryLock } from '../../src/postgres/advisory-lock.ts';
 import { acquireLease, type Lease } from '../../src/repository/lease.ts';
 import { observeOwner } from '../../src/repository/lease-owner.ts';
 import { readServerLease } from '../../src/repository/server-lease.ts';
-import type { SiteRepository } from '../../src/repository/site-repository.ts';
+import { openSiteRepository, type SiteRepository } from '../../src/repository/site-repository.ts';
+import { openStore } from '../../src/storage/open-store.ts';
+import { createSftpDirectory } from '../../src/storage/sftp/sftp-driver.ts';
 import { type PostgresServer, startPostgres } from '../../support/embedded-postgres.ts';
+import { startPlainSftp } from '../../support/servers/plain-sftp.ts';
+import { declaredPlainSftp } from '../conformance/sftp-declared.ts';
 import { createRecorder } from '../support/recorder.ts';
 import { calm, temporaryRepository } from '../support/temporary-repository.ts';
 import { connectionTo, withoutConditionalCreate } from '../support/without-conditional-create.ts';
@@ -25,6 +31,13 @@ afterAll(async () => server?.[Symbol.asyncDispose]());
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
+
+const plain: Omit<DesiredRepository, 'storage'> = {
+  name: repositoryName('main'),
+  prefix: '',
+  compression: { algorithm: 'zstd', level: undefined },
+  encrypted: false,
+};
 
 async function take(
   repo: SiteRepository,
@@ -71,6 +84,49 @@ describe('a lease where the store has no conditional create', () => {
     await using lease = await take(place.repo, { wait: 20_000 });
     lease.check();
     await lease.confirm();
+  });
+
+  it('is what a lease on an SFTP server without hard links is', async () => {
+    await using sftp = await startPlainSftp();
+    const { storage, context: storageContext } = declaredPlainSftp(sftp);
+    await createSftpDirectory(storage, storageContext);
+    const open = async (): Promise<SiteRepository> => {
+      const repository: DesiredRepository = { ...plain, storage };
+      const { clock, random } = storageContext;
+      const store = await openStore(repository, storageContext);
+      return openSiteRepository({
+        repository,
+        site: siteName('orders'),
+        store,
+        codec: openCodec(repository.compression),
+        clock,
+        random,
+      });
+    };
+    const { connection, context } = connectionTo(server.port);
+    const lease = async (repo: SiteRepository): Promise<Lease> =>
+      acquireLease(repo, {
+        owner: await observeOwner(process.pid),
+        ttl: durationOf(30_000),
+        waitFor: durationOf(0),
+        signal: calm(),
+        reporter: createRecorder(),
+        takeServerLock: (key, signal) => takeAdvisoryLock([connection], key, context(signal)),
+      });
+    const [one, other] = [await open(), await open()];
+    try {
+      await using first = await lease(one);
+      await first.confirm();
+      const locks = await server.query("select count(*)::int from pg_locks where locktype = 'advisory'");
+      expect(JSON.stringify(locks)).toContain('1');
+      await expect(lease(other)).rejects.toMatchObject({ code: 'lease.held' });
+      await first[Symbol.asyncDispose]();
+      await using second = await lease(other);
+      await second.confirm();
+    } finally {
+      await one.store.close();
+      await other.store.close();
+    }
   });
 
   it('can be taken again once it was released, and its record says so', async () => {

@@ -71,13 +71,15 @@ export class MemoryDriver implements StoreDriver {
     const { whole = 1024, part = 1024, parallelParts = 3, largest = 2 ** 40, deleteBatch = 100 } = options;
     this.sizes = { whole, part: () => part, parallelParts, largest };
     this.capabilities = {
-      conditionalCreate: true,
-      conditionalCreateLimit: Number.POSITIVE_INFINITY,
       consistentListing: true,
       checksumOnWrite: false,
       objectLock: false,
       deleteBatch,
     };
+  }
+
+  async conditionalCreateLimit(): Promise<number> {
+    return Number.POSITIVE_INFINITY;
   }
 
   async putWhole(key: string, body: Body, options: DriverPutOptions): Promise<ObjectInfo> {

@@ -20,6 +20,7 @@ export function staleListingStore(store: ObjectStore): StaleListingStore {
   return {
     capabilities: { ...store.capabilities, consistentListing: false },
     description: store.description,
+    conditionalCreateLimit: (...args) => store.conditionalCreateLimit(...args),
     put: (...args) => store.put(...args),
     get: (...args) => store.get(...args),
     head: (...args) => store.head(...args),

@@ -6,11 +6,11 @@ import type { SiteRepository } from '../../src/repository/site-repository.ts';
 /** The same repository, as if its store could not keep two creators apart. */
 export function withoutConditionalCreate(repo: SiteRepository): SiteRepository {
   const { store } = repo;
-  const capabilities = { ...store.capabilities, conditionalCreate: false };
   return {
     ...repo,
     store: {
-      capabilities,
+      capabilities: store.capabilities,
+      conditionalCreateLimit: async () => 0,
       description: store.description,
       put: (...args) => store.put(...args),
       get: (...args) => store.get(...args),

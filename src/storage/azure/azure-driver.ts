@@ -21,8 +21,6 @@ export async function openAzureDriver(storage: DesiredAzure, context: StorageCon
   return {
     description: service.description,
     capabilities: {
-      conditionalCreate: true,
-      conditionalCreateLimit: Number.POSITIVE_INFINITY,
       consistentListing: true,
       checksumOnWrite: true,
       // Immutability is a matter of the container's own policies. hoard sets none and respects them.
@@ -36,6 +34,7 @@ export async function openAzureDriver(storage: DesiredAzure, context: StorageCon
       parallelParts: 3,
       largest: 50_000 * 4000 * MIB,
     },
+    conditionalCreateLimit: async () => Number.POSITIVE_INFINITY,
     putWhole: (key, body, options) => putWhole(service, key, body, options),
     beginUpload: async (key, options) => new BlockUpload(service, key, options),
     read: (key, options) => readBlob(service, key, options),

@@ -31,14 +31,13 @@ export async function openGcsDriver(storage: DesiredGcs, context: StorageContext
   return {
     description: client.description,
     capabilities: {
-      conditionalCreate: true,
-      conditionalCreateLimit: Number.POSITIVE_INFINITY,
       consistentListing: true,
       checksumOnWrite: true,
       objectLock: false,
       deleteBatch: 100,
     },
     sizes: { whole: PART, part: () => PART, parallelParts: 1, largest: LARGEST },
+    conditionalCreateLimit: async () => Number.POSITIVE_INFINITY,
     putWhole: async (key, body, options) => putWhole(client, key, body, options),
     beginUpload: async (key, options) => beginUpload(client, key, options),
     read: async (key, options) => readObject(client, key, options),

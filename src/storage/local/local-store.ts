@@ -19,13 +19,12 @@ export async function openLocalStore(directory: string): Promise<ObjectStore> {
   return {
     description: `local ${root.directory}`,
     capabilities: {
-      conditionalCreate: true,
-      conditionalCreateLimit: Number.POSITIVE_INFINITY,
       consistentListing: true,
       checksumOnWrite: false,
       objectLock: false,
       deleteBatch: 1000,
     },
+    conditionalCreateLimit: async () => Number.POSITIVE_INFINITY,
     put: async (key, body, options) => putObject(root, directories, key, body, options),
     get: async (key, options) => readObject(root, key, options),
     head: async (key, options) => {

@@ -18,6 +18,9 @@ export interface StoreDriver {
   readonly capabilities: StoreCapabilities;
   readonly sizes: DriverSizes;
 
+  /** ObjectStore.conditionalCreateLimit. */
+  conditionalCreateLimit(options: DriverOptions): Promise<number>;
+
   /** Writes an object in one request. `body` is at most `sizes.whole` long and stays unchanged until the promise has settled. */
   putWhole(key: string, body: Body, options: DriverPutOptions): Promise<ObjectInfo>;
 

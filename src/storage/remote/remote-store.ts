@@ -35,6 +35,8 @@ export function remoteStore(driver: StoreDriver, options: RemoteStoreOptions): O
   const remote: RemoteParts = { driver, attempts, limits, alerts, clock, random, progress };
   return {
     capabilities: driver.capabilities,
+    conditionalCreateLimit: async ({ signal }) =>
+      attempts.run(signal, async () => driver.conditionalCreateLimit({ signal })),
     description: driver.description,
     put: async (key, body, putOptions) => putObject(remote, key, body, putOptions),
     get: async (key, getOptions) => getObject(remote, key, getOptions),

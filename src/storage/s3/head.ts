@@ -6,6 +6,14 @@ import type { S3Session } from './session.ts';
 /** User metadata that names the put that wrote an object. */
 export const TOKEN = 'hoard-upload';
 
+/** User metadata of an object that was written in parts and is to be locked: mode and end, `COMPLIANCE 2026-11-28T00:00:00.000Z`. */
+export const LOCK = 'hoard-lock';
+
+interface WantedLock {
+  readonly Mode: 'COMPLIANCE' | 'GOVERNANCE';
+  readonly RetainUntilDate: Date;
+}
+
 export interface S3Head extends ObjectInfo {
   /** Which put wrote it; undefined where another program did. */
   readonly token: string | undefined;
@@ -13,6 +21,7 @@ export interface S3Head extends ObjectInfo {
   readonly version: string | undefined;
   /** Undefined where no lock is on it, or the store does not tell this user. */
   readonly lockedUntil: number | undefined;
+  readonly wantedLock: WantedLock | undefined;
 }
 
 /** Undefined where the object is absent, in a bucket that is there. */
@@ -29,12 +38,20 @@ export async function headObject(session: S3Session, key: string, signal: AbortS
       token: found.Metadata?.[TOKEN],
       version: found.VersionId,
       lockedUntil: found.ObjectLockRetainUntilDate?.getTime(),
+      wantedLock: wantedLockIn(found.Metadata?.[LOCK]),
     };
   } catch (error) {
     if (!isFailure(error, 'store.not-found')) throw error;
     await requireBucket(session, signal);
     return undefined;
   }
+}
+
+function wantedLockIn(text: string | undefined): WantedLock | undefined {
+  const [, Mode, until = ''] = /^(COMPLIANCE|GOVERNANCE) (\S+)$/.exec(text ?? '') ?? [];
+  const RetainUntilDate = new Date(until);
+  if ((Mode !== 'COMPLIANCE' && Mode !== 'GOVERNANCE') || Number.isNaN(RetainUntilDate.getTime())) return undefined;
+  return { Mode, RetainUntilDate };
 }
 
 /** The answer to HEAD has no body, so its 404 does not say whether the key or the whole bucket is missing. */

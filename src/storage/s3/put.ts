@@ -3,7 +3,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import type { Body, DriverPutOptions } from '../remote/driver.ts';
 import { foreignAnswer, isPreconditionAnswer } from './errors.ts';
-import { headObject, TOKEN } from './head.ts';
+import { headObject, LOCK, TOKEN } from './head.ts';
 import { answeredAt, checkedBody } from './headers.ts';
 import type { S3Session } from './session.ts';
 
@@ -40,8 +40,8 @@ type ObjectSettings = Pick<
   'Metadata' | 'ServerSideEncryption' | 'SSEKMSKeyId' | 'StorageClass' | 'ObjectLockMode' | 'ObjectLockRetainUntilDate'
 >;
 
-/** What the policy wants of every object, for a whole put and for the beginning of one in parts. */
-export function objectSettings(session: S3Session, options: DriverPutOptions): ObjectSettings {
+/** What the policy wants of every object, for a whole put; for the beginning of one in parts see `partedSettings`. */
+function objectSettings(session: S3Session, options: DriverPutOptions): ObjectSettings {
   const { serverSideEncryption, kmsKeyId, storageClass } = session.storage;
   const lock = retention(session, options);
   return {
@@ -53,8 +53,16 @@ export function objectSettings(session: S3Session, options: DriverPutOptions): O
   };
 }
 
+/** An object in parts also carries its lock as metadata: lock.ts says why. */
+export function partedSettings(session: S3Session, options: DriverPutOptions): ObjectSettings {
+  const { Metadata, ...settings } = objectSettings(session, options);
+  const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = settings;
+  const lock = mode && until ? { [LOCK]: `${mode} ${until.toISOString()}` } : {};
+  return { ...settings, Metadata: { ...Metadata, ...lock } };
+}
+
 /** The lock that the policy wants on an object that is written now. */
-export function retention(
+function retention(
   session: S3Session,
   options: DriverPutOptions,
 ): { readonly Mode: 'COMPLIANCE' | 'GOVERNANCE'; readonly RetainUntilDate: Date } | undefined {

@@ -6,6 +6,7 @@ import type { StorageContext } from '../storage-context.ts';
 import { deleteObjects } from './delete.ts';
 import { headObject } from './head.ts';
 import { listPage } from './list.ts';
+import { lockIfAllowed } from './lock.ts';
 import { putWhole } from './put.ts';
 import { readObject } from './read.ts';
 import { openSession } from './session.ts';
@@ -31,9 +32,6 @@ export async function openS3Driver(storage: DesiredS3, context: StorageContext):
   return {
     description: session.description,
     capabilities: {
-      conditionalCreate: true,
-      // Up to here one request with If-None-Match decides; a completion with a condition not every store heeds.
-      conditionalCreateLimit: whole,
       consistentListing: true,
       checksumOnWrite: true,
       objectLock: storage.objectLock !== undefined,
@@ -45,11 +43,14 @@ export async function openS3Driver(storage: DesiredS3, context: StorageContext):
       parallelParts: 3,
       largest: LARGEST_OBJECT,
     },
+    // Up to here one request with If-None-Match decides; a completion with a condition not every store heeds.
+    conditionalCreateLimit: async () => whole,
     putWhole: (key, body, options) => putWhole(session, key, body, options),
     beginUpload: (key, options) => beginUpload(session, key, options),
     read: (key, options) => readObject(session, key, options),
     async head(key, options) {
       const found = await headObject(session, key, options.signal);
+      if (found !== undefined) await lockIfAllowed(session, found, options.signal);
       return found && { key, size: found.size, storedAt: found.storedAt };
     },
     listPage: (prefix, options) => listPage(session, prefix, options),

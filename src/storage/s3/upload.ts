@@ -6,7 +6,8 @@ import { deleteObjects } from './delete.ts';
 import { foreignAnswer, isAnswer, isPreconditionAnswer } from './errors.ts';
 import { headObject, type S3Head } from './head.ts';
 import { checkedBody } from './headers.ts';
-import { objectSettings, retention, taken } from './put.ts';
+import { finishLock, lockIfAllowed } from './lock.ts';
+import { partedSettings, taken } from './put.ts';
 import type { S3Session } from './session.ts';
 
 interface Marker {
@@ -22,7 +23,7 @@ interface Part {
 /** StoreDriver.beginUpload: a multipart upload. */
 export async function beginUpload(session: S3Session, key: string, options: DriverPutOptions): Promise<DriverUpload> {
   const begun = await session.send({ operation: 'begin to write', key }, options.signal, (s3, abort) =>
-    s3.createMultipartUpload({ Bucket: session.bucket, Key: key, ...objectSettings(session, options) }, abort),
+    s3.createMultipartUpload({ Bucket: session.bucket, Key: key, ...partedSettings(session, options) }, abort),
   );
   if (begun.UploadId === undefined || begun.UploadId === '') {
     throw new Failure('store.unavailable', {
@@ -65,13 +66,13 @@ class MultipartUpload implements DriverUpload {
     // Ceph before 20 and others ignore the condition on a completion, so that most conflicts are found only by looking before.
     if (ifAbsent) {
       const before = await headObject(this.#session, this.#key, options.signal);
-      if (before !== undefined && before.token !== token) throw taken(this.#session, this.#key);
+      if (before !== undefined && before.token !== token) throw await this.#taken(before, options);
     }
     const problem = await this.#finish(options);
     // What the answer says is not trusted: it may be an empty ETag, or an upload that an earlier try has completed.
     const found = await headObject(this.#session, this.#key, options.signal);
     if (found?.token === token) return this.#checked(found, options);
-    if (ifAbsent && found !== undefined) throw taken(this.#session, this.#key, problem);
+    if (ifAbsent && found !== undefined) throw await this.#taken(found, options, problem);
     // Completed, and replaced by somebody else at once.
     if (problem === undefined && found !== undefined)
       return { key: this.#key, size: this.#length, storedAt: found.storedAt };
@@ -80,6 +81,12 @@ class MultipartUpload implements DriverUpload {
       hint: 'the upload has to begin again; look whether a lifecycle rule or another program removes uploads',
       cause: problem,
     });
+  }
+
+  /** Who is told that the object is there may count on its lock. */
+  async #taken(found: S3Head, options: DriverOptions, problem?: unknown): Promise<Failure> {
+    await lockIfAllowed(this.#session, found, options.signal);
+    return taken(this.#session, this.#key, problem);
   }
 
   /** Completes; an answer that says that there is nothing (left) to complete is given back for the object itself to decide. */
@@ -106,7 +113,7 @@ class MultipartUpload implements DriverUpload {
 
   async #checked(found: S3Head, options: DriverOptions): Promise<ObjectInfo> {
     if (found.size === this.#length) {
-      await this.#lock(found, options);
+      await finishLock(this.#session, found, options.signal);
       return { key: this.#key, size: found.size, storedAt: found.storedAt };
     }
     await deleteObjects(this.#session, [this.#key], options.signal);
@@ -114,16 +121,6 @@ class MultipartUpload implements DriverUpload {
       message: `${this.#session.description} made ${found.size} bytes of the ${this.#length} that were sent for ${this.#key}`,
       hint: 'the object was removed again; the store loses parts',
     });
-  }
-
-  /** Ceph 16 forgets the lock that was wanted when the upload began. */
-  async #lock(found: S3Head, options: DriverOptions): Promise<void> {
-    const Retention = retention(this.#session, this.#put);
-    if (Retention === undefined || found.lockedUntil !== undefined) return;
-    const VersionId = found.version;
-    await this.#session.send({ operation: 'lock', key: this.#key }, options.signal, (s3, abort) =>
-      s3.putObjectRetention({ Bucket: this.#session.bucket, Key: this.#key, VersionId, Retention }, abort),
-    );
   }
 
   async abort(options: DriverOptions): Promise<void> {

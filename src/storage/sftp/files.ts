@@ -23,9 +23,31 @@ export async function openFile(
   );
 }
 
-/** Not waited for: nothing depends on its answer, which costs a round trip. */
+/** Not waited for: nothing depends on its answer, which costs a round trip. For what was written see `writing`. */
 export function closeFile(session: Session, handle: Buffer): void {
   if (session.usable) session.run(NEVER, (sftp, done) => sftp.close(handle, done)).catch(() => undefined);
+}
+
+/**
+ * Runs `work`, which writes into an open file, and closes it. A server without fsync says at the close, if at all, that it could not keep
+ * what it had accepted (`rclone serve sftp` does so of a full disk): there the close is waited for. With fsync it has been said by then.
+ */
+export async function writing<T>(
+  session: Session,
+  handle: Buffer,
+  signal: AbortSignal,
+  work: (handle: Buffer) => Promise<T>,
+): Promise<T> {
+  let result: T;
+  try {
+    result = await work(handle);
+  } catch (error) {
+    closeFile(session, handle);
+    throw error;
+  }
+  if (session.syncs) closeFile(session, handle);
+  else await session.run(signal, (sftp, done) => sftp.close(handle, done));
+  return result;
 }
 
 export async function sizeAndTime(session: Session, handle: Buffer, signal: AbortSignal): Promise<Stats> {

@@ -3,7 +3,7 @@ import { isKeySegment } from '../object-key.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import type { DriverListOptions, DriverPage } from '../remote/driver.ts';
 import type { SftpPlace } from './place.ts';
-import { directoryOf, entriesOf, isHidden, notFollowed, requireRoot } from './root.ts';
+import { directoryOf, entriesOf, isHidden, notFollowed, requireRoot, statOrUndefined } from './root.ts';
 import { hasStatus, STATUS, translating } from './status.ts';
 
 /** Objects in a page: what S3 gives as well. */
@@ -89,6 +89,10 @@ class Walk {
         return await entriesOf(session, path, signal);
       } catch (error) {
         if (hasStatus(error, STATUS.noSuchFile)) return [];
+        // An object, and so no directory of others: OpenSSH calls that absent, others a failure.
+        const isObject =
+          hasStatus(error, STATUS.failure) && (await statOrUndefined(session, path, signal))?.isFile() === true;
+        if (isObject) return [];
         throw error;
       }
     });

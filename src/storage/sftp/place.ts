@@ -5,4 +5,6 @@ import type { SftpRoot } from './root.ts';
 export interface SftpPlace {
   readonly connection: SftpConnection;
   readonly root: SftpRoot;
+  /** Whether a file can have a second name there; tried when it is first needed. */
+  hardLinks(signal: AbortSignal): Promise<boolean>;
 }

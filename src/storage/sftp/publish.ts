@@ -1,3 +1,4 @@
+import type { Stats } from 'ssh2';
 import { Failure } from '../../domain/failure.ts';
 import { syncDirectory } from './files.ts';
 import type { SftpPlace } from './place.ts';
@@ -26,8 +27,9 @@ export async function publish(
   for (let round = 1; ; round += 1) {
     try {
       if (round > 1) await makeBelow(session, place.root.directory, parent, signal);
-      if (ifAbsent) await linkNew(session, place, temp, target, signal);
-      else await replaceObject(session, temp, target, signal);
+      if (!ifAbsent) await replaceObject(session, temp, target, signal);
+      else if (await place.hardLinks(signal)) await linkNew(session, place, temp, target, signal);
+      else await renameNew(session, place, temp, target, signal);
       break;
     } catch (error) {
       if (!hasStatus(error, STATUS.noSuchFile) || round === MOST_ROUNDS) throw error;
@@ -62,19 +64,44 @@ async function linkNew(
   } catch (error) {
     if (!(error instanceof StatusError) || error.status === STATUS.noSuchFile) throw error;
     const found = await statOrUndefined(session, target, signal);
-    if (found === undefined) {
-      // No such extension, or a file system without hard links. By the protocol a plain rename does not replace either.
-      if (!hasStatus(error, STATUS.unsupported, STATUS.denied)) throw error;
-      await session.run(signal, (sftp, done) => sftp.rename(temp, target, done));
-      return;
-    }
-    if (found.isDirectory())
-      throw new Failure('value.invalid', { message: `${target} is a directory of other objects`, cause: error });
-    if (await isSameFile(session, temp, target, signal)) return;
-    // Whoever put it may not have got so far as to make it durable.
-    await syncPath(session, place, parentOf(target), signal);
-    throw new Failure('store.exists', { message: `${target} exists already`, cause: error });
+    if (found === undefined) throw error;
+    if (found.isFile() && (await isSameFile(session, temp, target, signal))) return;
+    throw await taken(session, place, target, { found, cause: error }, signal);
   }
+}
+
+/** Without hard links: a look, and a rename, which by the protocol does not replace, but on some servers does. */
+async function renameNew(
+  session: Session,
+  place: SftpPlace,
+  temp: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await statOrUndefined(session, target, signal);
+  if (found !== undefined) throw await taken(session, place, target, { found }, signal);
+  try {
+    await session.run(signal, (sftp, done) => sftp.rename(temp, target, done));
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.status === STATUS.noSuchFile) throw error;
+    const other = await statOrUndefined(session, target, signal);
+    if (other === undefined) throw error;
+    throw await taken(session, place, target, { found: other, cause: error }, signal);
+  }
+}
+
+async function taken(
+  session: Session,
+  place: SftpPlace,
+  target: string,
+  { found, cause }: { readonly found: Stats; readonly cause?: unknown },
+  signal: AbortSignal,
+): Promise<Failure> {
+  if (found.isDirectory())
+    return new Failure('value.invalid', { message: `${target} is a directory of other objects`, cause });
+  // Whoever put it may not have got so far as to make it durable.
+  await syncPath(session, place, parentOf(target), signal);
+  return new Failure('store.exists', { message: `${target} exists already`, cause });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Failure, isFailure } from '../../domain/failure.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import type { Body, DriverPutOptions } from '../remote/driver.ts';
-import { closeFile } from './files.ts';
+import { writing } from './files.ts';
 import { writeBody } from './pipeline.ts';
 import type { SftpPlace } from './place.ts';
 import { isSameFile, publish } from './publish.ts';
@@ -49,17 +49,16 @@ async function writeTemp(
 ): Promise<{ readonly size: number; readonly storedAt: number }> {
   return namingFullness(session, place.root.directory, async () => {
     const { handle, repeated } = await openTemp(session, place, temp, signal);
-    try {
+    return writing(session, handle, signal, async () => {
       const published = repeated && ifAbsent && (await isSameFile(session, temp, target, signal));
       if (!published) await writeBody(session, handle, body, 0, signal);
-      return await settleTemp(session, handle, signal);
-    } finally {
-      closeFile(session, handle);
-    }
+      return settleTemp(session, handle, signal);
+    });
   });
 }
 
 export const wrongSize = (path: string, found: number, expected: number): Failure =>
   new Failure('store.incomplete', {
     message: `the server has ${found} bytes of ${path}, where ${expected} were sent`,
+    hint: 'use a server that keeps what a file holds when it is opened for writing again, as OpenSSH does and rclone 1.60 does not',
   });

@@ -14,6 +14,8 @@ type Answer<T> = (error: Error | null | undefined, value: T) => void;
 /** One SFTP channel of one SSH connection. Requests may be sent while others are not answered yet. */
 export class Session {
   readonly chunk: number;
+  /** Whether the server says of a file that it is durable: `fsync@openssh.com`. */
+  readonly syncs: boolean;
   readonly #sftp: SFTPWrapper;
   readonly #waiting = new Set<(error: Error) => void>();
   readonly #queue: (() => void)[] = [];
@@ -22,6 +24,7 @@ export class Session {
 
   constructor(sftp: SFTPWrapper) {
     this.#sftp = sftp;
+    this.syncs = announces(sftp, 'fsync@openssh.com');
     this.chunk = Math.min(LARGEST_CHUNK, limitOf(sftp, '_maxReadLen'), limitOf(sftp, '_maxWriteLen'));
   }
 
@@ -99,6 +102,12 @@ export class Session {
 function limitOf(sftp: SFTPWrapper, name: string): number {
   const value: unknown = Reflect.get(sftp, name);
   return typeof value === 'number' && value > 0 ? value : PLAIN_CHUNK;
+}
+
+/** The extensions that the server has announced; no public name for them either. */
+function announces(sftp: SFTPWrapper, name: string): boolean {
+  const all: unknown = Reflect.get(sftp, '_extensions');
+  return typeof all === 'object' && all !== null && Object.hasOwn(all, name);
 }
 
 /** `No response from server`, `Unexpected end event` and the like: ssh2 has no codes for them. */

@@ -4,6 +4,7 @@ import type { StorageContext } from '../storage-context.ts';
 import { removeAbandoned } from './abandoned.ts';
 import { SftpConnection } from './connection.ts';
 import { DELETE_BATCH, deleteObjects } from './delete.ts';
+import { hasHardLinks } from './hard-links.ts';
 import { headObject } from './head.ts';
 import { SftpListing } from './list.ts';
 import type { SftpPlace } from './place.ts';
@@ -18,8 +19,8 @@ const MIB = 1024 * 1024;
  * A directory on an SSH server, laid out as a local store: either can read what the other has written. Nothing is connected to here.
  *
  * With the extensions of OpenSSH (fsync, hardlink, posix-rename) it promises what a local store does. Without them: writes are as durable
- * as the server makes them; `ifAbsent` relies on the protocol's rename, which must not replace (a server that does so all the same lets
- * the later of two concurrent writers win); a replaced object may be absent for a moment.
+ * as the server makes them; `ifAbsent` is a look and then the protocol's rename, which not every server refuses where the name is taken, so
+ * that it is not called atomic; a replaced object may be absent for a moment.
  */
 export async function openSftpDriver(storage: DesiredSftp, context: StorageContext): Promise<StoreDriver> {
   const place = await openPlace(storage, context);
@@ -27,8 +28,6 @@ export async function openSftpDriver(storage: DesiredSftp, context: StorageConte
   return {
     description: place.root.description,
     capabilities: {
-      conditionalCreate: true,
-      conditionalCreateLimit: Number.POSITIVE_INFINITY,
       consistentListing: true,
       // SSH authenticates every packet, but nothing checks what reaches the disk.
       checksumOnWrite: false,
@@ -37,6 +36,7 @@ export async function openSftpDriver(storage: DesiredSftp, context: StorageConte
     },
     // A segment of WAL is written, and synced, once; parts are each opened, written and synced for themselves.
     sizes: { whole: 16 * MIB, part: () => 8 * MIB, parallelParts: 3, largest: Number.MAX_SAFE_INTEGER },
+    conditionalCreateLimit: async ({ signal }) => ((await place.hardLinks(signal)) ? Number.POSITIVE_INFINITY : 0),
     putWhole: async (key, body, options) => putWhole(place, key, body, options),
     beginUpload: async (key, options) => beginUpload(place, key, options),
     read: async (key, options) => readObject(place, key, options),
@@ -64,8 +64,16 @@ async function openPlace(storage: DesiredSftp, context: StorageContext): Promise
   const ignore = (): undefined => undefined;
   const newClient = () => new Client('hoard', { error: ignore, end: ignore, close: ignore });
   const description = `sftp ${storage.directory} at ${storage.host}:${storage.port}`;
-  return {
+  const where = {
     connection: new SftpConnection(storage, context, newClient),
     root: sftpRoot(storage.directory, description),
+  };
+  let known: boolean | undefined;
+  return {
+    ...where,
+    async hardLinks(signal) {
+      known ??= await hasHardLinks(where, context.random, signal);
+      return known;
+    },
   };
 }

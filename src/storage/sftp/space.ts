@@ -23,7 +23,8 @@ export async function namingFullness<T>(session: Session, directory: string, wor
 }
 
 async function isFull(session: Session, directory: string, error: StatusError): Promise<boolean> {
-  if (LATER.has(error.status) || /no space|quota/i.test(error.message)) return true;
+  // ENOSPC and EDQUOT in words, and rclone's `file too big for remaining disk space`.
+  if (LATER.has(error.status) || /no space|disk space|quota/i.test(error.message)) return true;
   if (error.status !== STATUS.failure) return false;
   try {
     const found = await session.ask<unknown>(AbortSignal.timeout(10_000), (sftp, done) =>

@@ -8,14 +8,15 @@ import { hasStatus, STATUS, StatusError } from './status.ts';
 const SUFFIX = '.sftp.tmp';
 
 /** The unfinished object of one put. The name is the put's own, so that a repeated one finds what an earlier one has left. */
-export const tempPath = ({ root }: SftpPlace, token: string): string => `${root.hidden}/${token}${SUFFIX}`;
+export const tempPath = ({ root }: Pick<SftpPlace, 'root'>, token: string): string =>
+  `${root.hidden}/${token}${SUFFIX}`;
 
 export const isTempName = (name: string): boolean => name.endsWith(SUFFIX);
 
 /** Creates the file, or opens the one that an earlier try of the same put has created. */
 export async function openTemp(
   session: Session,
-  place: SftpPlace,
+  place: Pick<SftpPlace, 'root'>,
   path: string,
   signal: AbortSignal,
 ): Promise<{ readonly handle: Buffer; readonly repeated: boolean }> {

@@ -1,7 +1,7 @@
 import { Failure } from '../../domain/failure.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import type { Body, DriverOptions, DriverPutOptions, DriverUpload } from '../remote/driver.ts';
-import { closeFile, openFile, syncFile } from './files.ts';
+import { closeFile, openFile, syncFile, writing } from './files.ts';
 import { writeBody } from './pipeline.ts';
 import type { SftpPlace } from './place.ts';
 import { publish } from './publish.ts';
@@ -93,11 +93,7 @@ class SftpUpload implements DriverUpload {
         cause: error,
       });
     }
-    try {
-      return await work(handle);
-    } finally {
-      closeFile(session, handle);
-    }
+    return writing(session, handle, signal, work);
   }
 
   async #inSession<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {

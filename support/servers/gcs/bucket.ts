@@ -68,6 +68,7 @@ export class Bucket {
       timeCreated: now,
       updated: now,
       timeDeleted: undefined,
+      released: undefined,
     };
     if (replaced !== undefined) this.#retire(replaced, now);
     else this.#sorted = undefined;
@@ -76,7 +77,9 @@ export class Bucket {
   }
 
   update(object: StoredObject, settable: Settable): StoredObject {
-    const changed = { ...object, ...settable, metageneration: object.metageneration + 1, updated: this.#now() };
+    const now = this.#now();
+    const changed = { ...object, ...settable, metageneration: object.metageneration + 1, updated: now };
+    if (object.eventBasedHold === true && changed.eventBasedHold !== true) changed.released = now;
     if (this.#live.get(object.name) === object) this.#live.set(object.name, changed);
     else {
       const old = this.#noncurrent.get(object.name) ?? [];
@@ -117,7 +120,7 @@ export class Bucket {
     const { retentionPeriod } = this.options;
     return retentionPeriod === undefined || object.eventBasedHold === true
       ? undefined
-      : object.timeCreated + retentionPeriod * 1000;
+      : (object.released ?? object.timeCreated) + retentionPeriod * 1000;
   }
 
   #retire(object: StoredObject, now: number): void {

@@ -20,11 +20,10 @@ export function compose(bucket: Bucket, name: string, request: GcsRequest): Stor
     const found = bucket.get(source['name'], generation === undefined ? undefined : asText(generation));
     const conditions = isRecord(source['objectPreconditions']) ? source['objectPreconditions'] : {};
     const wanted = conditions['ifGenerationMatch'];
-    if (wanted !== undefined)
-      checkPreconditions(new URLSearchParams({ ifGenerationMatch: asText(wanted) }), found, false);
+    if (wanted !== undefined) checkPreconditions(new URLSearchParams({ ifGenerationMatch: asText(wanted) }), found);
     return found;
   });
-  checkPreconditions(request.query, bucket.find(name), false);
+  checkPreconditions(request.query, bucket.find(name));
   const settable = settableIn(body['destination'] ?? {}, bucket);
   const count = parts.reduce((sum, part) => sum + (part.componentCount ?? 1), 0);
   const type = settable.contentType ?? parts[0]?.contentType;
@@ -40,8 +39,8 @@ export function compose(bucket: Bucket, name: string, request: GcsRequest): Stor
 export function copy(from: Bucket, source: string, to: Bucket, destination: string, request: GcsRequest): StoredObject {
   const { query } = request;
   const object = from.get(source, query.get('sourceGeneration') ?? undefined);
-  checkPreconditions(query, object, false, 'ifSource');
-  checkPreconditions(query, to.find(destination), false);
+  checkPreconditions(query, object, 'ifSource');
+  checkPreconditions(query, to.find(destination));
   return to.insert(
     destination,
     object.content,

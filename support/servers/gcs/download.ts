@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { GcsError } from './gcs-error.ts';
 import type { GcsReply, GcsRequest } from './request.ts';
-import type { StoredObject } from './stored-object.ts';
+import { etagOf, type StoredObject } from './stored-object.ts';
 
 /** `alt=media`: https://cloud.google.com/storage/docs/json_api/v1/objects/get */
 export function download(object: StoredObject, request: GcsRequest): GcsReply {
@@ -15,7 +15,10 @@ export function download(object: StoredObject, request: GcsRequest): GcsReply {
     'x-goog-stored-content-encoding': object.contentEncoding ?? 'identity',
     'x-goog-stored-content-length': String(content.length),
     'last-modified': new Date(object.timeCreated).toUTCString(),
+    etag: etagOf(object),
     ...(object.cacheControl !== undefined && { 'cache-control': object.cacheControl }),
+    ...(object.contentDisposition !== undefined && { 'content-disposition': object.contentDisposition }),
+    ...(object.contentLanguage !== undefined && { 'content-language': object.contentLanguage }),
   };
   if (object.contentEncoding === 'gzip') {
     const accepts = (request.headers['accept-encoding'] ?? '').includes('gzip');

@@ -8,8 +8,9 @@ import { isRecord } from './json.ts';
 import { listObjects } from './list.ts';
 import { checkPreconditions } from './preconditions.ts';
 import { type GcsReply, type GcsRequest, parseJsonBody } from './request.ts';
+import { checkRetention } from './retention.ts';
 import { Sessions } from './sessions.ts';
-import { resourceOf, type StoredObject, settableIn } from './stored-object.ts';
+import { patchedMetadata, resourceOf, type StoredObject, settableIn, UNSET } from './stored-object.ts';
 
 /** The methods of the JSON API that hoard, its tests and Google's own client use: https://cloud.google.com/storage/docs/json_api/v1 */
 export class GcsApi {
@@ -131,21 +132,25 @@ export class GcsApi {
     const { method, query } = request;
     const generation = query.get('generation') ?? undefined;
     const object = bucket.get(name, generation);
-    checkPreconditions(query, object, method === 'GET');
+    checkPreconditions(query, object);
     switch (method) {
       case 'GET':
+        if (!['media', 'json', null].includes(query.get('alt')))
+          throw invalid(`Invalid alt value '${query.get('alt')}'`);
         return query.get('alt') === 'media' ? download(object, request) : this.#resource(bucket, object, request);
       case 'DELETE':
         bucket.delete(object, generation !== undefined);
         return { status: 204 };
       case 'PATCH':
       case 'PUT': {
-        const settable = settableIn(parseJsonBody(request.body), bucket);
-        const merged =
-          method === 'PATCH' && settable.metadata !== undefined
-            ? { ...settable, metadata: { ...object.metadata, ...settable.metadata } }
-            : settable;
-        return this.#resource(bucket, bucket.update(object, merged), request);
+        const resource = parseJsonBody(request.body);
+        const settable = settableIn(resource, bucket);
+        checkRetention(object, settable, { isWhole: method === 'PUT', query, now: this.#now() });
+        const changed =
+          method === 'PATCH'
+            ? { ...settable, metadata: patchedMetadata(object.metadata, resource) }
+            : { ...UNSET, ...settable };
+        return this.#resource(bucket, bucket.update(object, changed), request);
       }
       default:
         throw notAllowed();

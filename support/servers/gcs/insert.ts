@@ -1,6 +1,6 @@
 import type { Bucket } from './bucket.ts';
 import { expectedIn, verify } from './checksums.ts';
-import { required } from './gcs-error.ts';
+import { invalid, required } from './gcs-error.ts';
 import { isRecord } from './json.ts';
 import { parseMultipart } from './multipart.ts';
 import { checkPreconditions } from './preconditions.ts';
@@ -52,7 +52,7 @@ export function insert(
 ): StoredObject {
   verify(content, insertion);
   verify(content, expectedIn(hash));
-  checkPreconditions(insertion.query, bucket.find(insertion.name), false);
+  checkPreconditions(insertion.query, bucket.find(insertion.name));
   return bucket.insert(insertion.name, content, insertion.settable);
 }
 
@@ -66,10 +66,12 @@ export function insertWhole(bucket: Bucket, request: GcsRequest): StoredObject {
     return insert(bucket, insertionOf(bucket, query, resource, headers['content-type']), body, hash);
   }
   const [resource, media] = parseMultipart(headers['content-type'], body);
-  return insert(
-    bucket,
-    insertionOf(bucket, query, parseJsonBody(resource.content), media.contentType),
-    media.content,
-    hash,
-  );
+  const fields = parseJsonBody(resource.content);
+  const type = isRecord(fields) ? fields['contentType'] : undefined;
+  if (typeof type === 'string' && media.contentType !== undefined && media.contentType !== type) {
+    throw invalid(
+      `Content-Type specified in the upload (${media.contentType}) does not match Content-Type specified in metadata (${type}).`,
+    );
+  }
+  return insert(bucket, insertionOf(bucket, query, fields, media.contentType), media.content, hash);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Bucket } from './bucket.ts';
 import { GcsError, invalid } from './gcs-error.ts';
 import { type Insertion, insert, insertionOf } from './insert.ts';
+import { isRecord } from './json.ts';
 import { checkPreconditions } from './preconditions.ts';
 import { type GcsReply, type GcsRequest, parseJsonBody } from './request.ts';
 import type { StoredObject } from './stored-object.ts';
@@ -40,13 +41,13 @@ export class Sessions {
     const { query, headers } = request;
     const type = headers['x-upload-content-type'];
     const length = headers['x-upload-content-length'];
-    const insertion = insertionOf(
-      bucket,
-      query,
-      parseJsonBody(request.body),
-      typeof type === 'string' ? type : undefined,
-    );
-    checkPreconditions(query, bucket.find(insertion.name), false);
+    const resource = parseJsonBody(request.body);
+    const inBody = isRecord(resource) ? resource['name'] : undefined;
+    const inQuery = query.get('name');
+    if (typeof inBody === 'string' && inQuery !== null && inBody !== inQuery)
+      throw invalid(`Value '${inBody}' in content does not agree with value '${inQuery}'.`);
+    const insertion = insertionOf(bucket, query, resource, typeof type === 'string' ? type : undefined);
+    checkPreconditions(query, bucket.find(insertion.name));
     const id = randomBytes(48).toString('base64url');
     const announced = typeof length === 'string' && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
     this.#sessions.set(id, {

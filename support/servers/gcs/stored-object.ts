@@ -29,6 +29,8 @@ export interface StoredObject extends Settable {
   readonly timeCreated: number;
   readonly updated: number;
   readonly timeDeleted: number | undefined;
+  /** When its last event-based hold was released: from then on the bucket's retention counts. */
+  readonly released: number | undefined;
 }
 
 const TEXTS = [
@@ -40,6 +42,28 @@ const TEXTS = [
   'customTime',
   'storageClass',
 ] as const;
+
+/** What PUT makes of the fields that it does not name: it replaces the whole resource, unlike PATCH. */
+export const UNSET: Settable = {
+  ...Object.fromEntries(TEXTS.filter((name) => name !== 'storageClass').map((name) => [name, undefined])),
+  metadata: undefined,
+  temporaryHold: undefined,
+  eventBasedHold: undefined,
+  retention: undefined,
+};
+
+/** The merge of PATCH: keys are added and replaced, a null takes one away, and null for the whole takes all. */
+export function patchedMetadata(before: Settable['metadata'], resource: unknown): Settable['metadata'] {
+  const patch = isRecord(resource) ? resource['metadata'] : undefined;
+  if (patch === null) return undefined;
+  if (!isRecord(patch)) return before;
+  const merged = new Map(Object.entries(before ?? {}));
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(key);
+    else merged.set(key, asText(value));
+  }
+  return merged.size === 0 ? undefined : Object.fromEntries(merged);
+}
 
 /** The writable fields of an object resource; a null takes a field away (PATCH). Fields that only the service sets are ignored, as there. */
 export function settableIn(resource: unknown, bucket: Bucket): { -readonly [K in keyof Settable]: Settable[K] } {
@@ -76,13 +100,17 @@ export function settableIn(resource: unknown, bucket: Bucket): { -readonly [K in
   return settable;
 }
 
+/** Changes with the content and with the metadata. */
+export const etagOf = ({ generation, metageneration }: StoredObject): string =>
+  createHash('md5').update(`${generation}/${metageneration}`).digest('base64').slice(0, 12);
+
 /** The object resource: https://cloud.google.com/storage/docs/json_api/v1/objects#resource */
 export function resourceOf(bucket: Bucket, object: StoredObject, base: string): Readonly<Record<string, unknown>> {
   const path = `${base}/storage/v1/b/${encodeURIComponent(bucket.name)}/o/${encodeURIComponent(object.name)}`;
   const download = path.replace('/storage/v1/', '/download/storage/v1/');
   const iso = (time: number): string => new Date(time).toISOString();
   const expires = bucket.retentionExpires(object);
-  const { content, timeDeleted, generation, metageneration, timeCreated, updated, ...rest } = object;
+  const { content, timeDeleted, generation, metageneration, timeCreated, updated, released: _, ...rest } = object;
   return {
     kind: 'storage#object',
     id: `${bucket.name}/${object.name}/${generation}`,
@@ -94,7 +122,7 @@ export function resourceOf(bucket: Bucket, object: StoredObject, base: string): 
     size: String(content.length),
     generation: String(generation),
     metageneration: String(metageneration),
-    etag: createHash('md5').update(`${generation}/${metageneration}`).digest('base64').slice(0, 12),
+    etag: etagOf(object),
     timeCreated: iso(timeCreated),
     updated: iso(updated),
     timeStorageClassUpdated: iso(timeCreated),
