@@ -36,7 +36,6 @@ const plain: Omit<DesiredRepository, 'storage'> = {
   name: repositoryName('main'),
   prefix: '',
   compression: { algorithm: 'zstd', level: undefined },
-  encrypted: false,
 };
 
 async function take(
