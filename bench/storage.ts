@@ -49,27 +49,28 @@ for (const name of positionals.length > 0 ? positionals : BACKEND_NAMES) {
 print(`\nLoad at the end: ${load()}.`);
 
 async function compare(name: string, backend: BenchBackend): Promise<void> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'hoard-bench-'));
-  try {
-    await using server = await backend.serve(folder);
-    for (const { name: size, count, ...workload } of WORKLOADS) {
-      const pairs: Pairs = { put: [], get: [] };
-      for (let run = 0; run < Number(values.runs); run += 1) {
+  for (const { name: size, count, ...workload } of WORKLOADS) {
+    if (count === 0) continue;
+    const pairs: Pairs = { put: [], get: [] };
+    for (let run = 0; run < Number(values.runs); run += 1)
+      await onServer(backend, async (at) => {
         const start = (client: Client): Promise<WorkerProcess> =>
-          WorkerProcess.start({
-            ...workload,
-            backend: name,
-            client,
-            place: `${client}-${size.replaceAll(' ', '')}-${run}`,
-            at: server.at,
-          });
+          WorkerProcess.start({ ...workload, backend: name, client, place: client, at });
         await using plain = await start('plain');
         await using hoard = await start('hoard');
         await takeTurns({ plain, hoard }, count, pairs);
-      }
-      const title = `${name}, ${count} x ${size}`;
-      for (const client of CLIENTS) print(`| ${[`${title}, ${client}`, ...figures(pairs, client)].join(' | ')} |`);
-    }
+      });
+    const title = `${name}, ${count} x ${size}`;
+    for (const client of CLIENTS) print(`| ${[`${title}, ${client}`, ...figures(pairs, client)].join(' | ')} |`);
+  }
+}
+
+/** A server for each run: what one keeps, some of them in memory, is gone before the next. */
+async function onServer(backend: BenchBackend, work: (at: Task['at']) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'hoard-bench-'));
+  try {
+    await using server = await backend.serve(folder);
+    await work(server.at);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -14,7 +14,7 @@ export const s3: BenchBackend = {
     const { endpoint, region, accessKey, secretKey } = server;
     return {
       at: { endpoint, region, accessKey, secretKey },
-      fill: await cephFill(server, BUCKET),
+      fill: cephFill(server, BUCKET),
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
   },

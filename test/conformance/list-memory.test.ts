@@ -58,7 +58,7 @@ describe('the memory of a listing', () => {
   test.each([
     { store: 'a directory', make: directory, heap: 17 },
     { store: 'a bucket', make: bucket, heap: 28 },
-  ])('does not grow with the objects in $store', { timeout: 180_000 }, async ({ make, heap }) => {
+  ])('does not grow with the objects in $store', { timeout: 300_000 }, async ({ make, heap }) => {
     const place = await make();
     expect(await list(place, heap, 'stream')).toBe(String(OBJECTS));
     // Otherwise the limit would prove nothing.
