@@ -1,5 +1,6 @@
 /**
- * Lists 1,000,000 objects in a process of its own, beside a tenth of them: the difference of the two peaks is what the listing holds.
+ * Lists 1,000,000 objects, and the tenth of them below one prefix, each in a process of its own. Prints its resident memory on the way, then
+ * what is in use after a collection, under a limit of the heap; a listing that keeps what it has seen has to fail under the same limit.
  *
  *   node bench/list-million.ts [local|s3 …] [--objects 1000000]
  */
@@ -19,32 +20,79 @@ const { values, positionals } = parseArgs({
 });
 const objects = Number(values.objects);
 const WORKER = path.join(import.meta.dirname, 'storage/list-worker.ts');
+const MARKS = [0.1, 0.25, 0.5, 0.75, 1];
+/** The old generation of the heap, in MiB: what the SDK and a page need, and not what a million entries take (about 150 MiB). */
+const HEAP_LIMIT = 64;
+const LIMITED = ['--expose-gc', `--max-old-space-size=${HEAP_LIMIT}`];
 
-print(row(['listing', 'objects', 'seconds', 'cpu s', 'peak MiB', 'heap MiB']));
+interface Listing {
+  readonly backend: string;
+  readonly at: Readonly<Record<string, string>>;
+  readonly prefix: string;
+  readonly count: number;
+}
+
+print(`${os.availableParallelism()} cores; resident MiB at parts of the way, and its peak\n`);
+print(row(['', 'objects', ...MARKS.map((mark) => `${mark * 100} %`), 'peak', 'seconds', 'cpu s']));
 for (const name of positionals.length > 0 ? positionals : ['local', 's3']) {
   const backend = await loadBackend(name);
   const missing = backend.missing();
-  if (missing === undefined) await list(name, backend);
+  if (missing === undefined) await compare(name, backend);
   else print(`${name}: not run, ${missing}`);
 }
 
-async function list(name: string, backend: BenchBackend): Promise<void> {
+async function compare(name: string, backend: BenchBackend): Promise<void> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hoard-bench-'));
   try {
     await using server = await backend.serve(folder);
-    for (const [place, count] of [
-      ['few', Math.ceil(objects / 10)],
-      ['all', objects],
-    ] as const) {
-      await fillStore(backend, server.at, place, count);
-      const task = JSON.stringify({ backend: name, prefix: `${place}/`, at: server.at });
-      const { stdout, peakBytes, cpuSeconds, wallSeconds } = await measure(process.execPath, [WORKER, task]);
-      const { listed, heapBytes }: { listed: number; heapBytes: number } = JSON.parse(stdout);
-      if (listed !== count) throw new Error(`${listed} of ${count} objects were listed`);
-      const figures = [wallSeconds.toFixed(2), cpuSeconds.toFixed(2), mebibytes(peakBytes), mebibytes(heapBytes)];
-      print(row([name, String(listed), ...figures]));
+    const few = Math.ceil(objects / 10);
+    const begun = performance.now();
+    const made = (before: number) => (count: number) =>
+      process.stderr.write(
+        `${name}: ${before + count} objects after ${((performance.now() - begun) / 1000).toFixed(0)} s\n`,
+      );
+    await fillStore(backend, server, 'few', few, made(0));
+    await fillStore(backend, server, 'rest', objects - few, made(few));
+    const listings = [
+      { backend: name, at: server.at, prefix: 'few/', count: few },
+      { backend: name, at: server.at, prefix: '', count: objects },
+    ];
+    for (const listing of listings) {
+      await list(name, listing, [], 'resident');
+      await list(`${name}, in use, heap of ${HEAP_LIMIT} MiB`, listing, LIMITED, 'heap');
     }
+    for (const listing of listings.slice(1)) await requireFailure(name, listing);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function list(
+  title: string,
+  listing: Listing,
+  flags: readonly string[],
+  figure: 'resident' | 'heap',
+): Promise<void> {
+  const { stdout, peakBytes, cpuSeconds, wallSeconds } = await run(listing, flags, false);
+  const { listed, memory }: { listed: number; memory: Record<typeof figure, number>[] } = JSON.parse(stdout);
+  if (listed !== listing.count) throw new Error(`${listed} of ${listing.count} objects were listed`);
+  const samples = memory.map((sample) => mebibytes(sample[figure]));
+  print(row([title, String(listed), ...samples, mebibytes(peakBytes), wallSeconds.toFixed(1), cpuSeconds.toFixed(1)]));
+}
+
+/** Without this the limit would prove nothing. */
+async function requireFailure(name: string, listing: Listing): Promise<void> {
+  const failure = await run(listing, LIMITED, true).then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+  if (failure === undefined)
+    print(`${name}: ${listing.count} objects can be kept under the limit, which proves nothing`);
+  else if (!failure.includes('heap out of memory')) throw new Error(failure);
+  else print(`${name}: a listing that keeps its ${listing.count} entries does not fit into that heap`);
+}
+
+async function run({ count, ...listing }: Listing, flags: readonly string[], keep: boolean) {
+  const task = { ...listing, keep, marks: MARKS.map((mark) => mark * count) };
+  return measure(process.execPath, [...flags, WORKER, JSON.stringify(task)]);
 }

@@ -1,6 +1,6 @@
 /**
- * Stores and reads back 64 objects of 16 MiB and 10,000 of 4 KiB, by hoard and by the plain SDK or client with the same concurrency, in
- * turns against the same real server:
+ * Stores and reads back 64 objects of 16 MiB and 10,000 of 4 KiB, by hoard and by the plain SDK or client with the same concurrency, each in
+ * a process of its own, against the same real server. They take turns, a slice of the objects each: what else the machine does meets both.
  *
  *   node bench/storage.ts [local|s3|azure|gcs|swift|sftp …] [--runs 1] [--large 64] [--small 10000]
  */
@@ -8,10 +8,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { measure } from './measure.ts';
 import type { BenchBackend } from './storage/backend.ts';
 import { BACKEND_NAMES, loadBackend } from './storage/backends.ts';
-import { mebibytes, print, row } from './table.ts';
+import type { Slice, Taken, Task } from './storage/worker.ts';
+import { WorkerProcess } from './storage/worker-process.ts';
+import { mebibytes, print } from './table.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,78 +26,90 @@ const WORKLOADS = [
   { name: '16 MiB', count: Number(values.large), bytes: 16 * 2 ** 20, concurrency: 4 },
   { name: '4 KiB', count: Number(values.small), bytes: 4096, concurrency: 16 },
 ];
-const WORKER = path.join(import.meta.dirname, 'storage/worker.ts');
+/** Of each operation and run; each has a ratio. */
+const SLICES = 8;
+const CLIENTS = ['plain', 'hoard'] as const;
+const OPERATIONS = ['put', 'get'] as const;
 
-interface Run {
-  readonly putSeconds: number;
-  readonly getSeconds: number;
-  readonly peakBytes: number;
-  readonly cpuSeconds: number;
-}
+type Client = Task['client'];
+type Pair = Readonly<Record<Client, Taken>>;
+type Pairs = Record<Slice['operation'], Pair[]>;
 
-print(`${os.availableParallelism()} cores, medians of ${values.runs}\n`);
-print(row(['', 'put s', 'get s', 'cpu s', 'peak MiB', 'put x', 'get x']));
+print(
+  `Measured on ${os.availableParallelism()} cores at a load of ${load()}, ${values.runs} run(s) of ${SLICES} turns each.\n`,
+);
+print('| | put s | get s | put cpu s | get cpu s | peak MiB | put x | get x | put cpu x | get cpu x |');
+print('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |');
 for (const name of positionals.length > 0 ? positionals : BACKEND_NAMES) {
   const backend = await loadBackend(name);
   const missing = backend.missing();
   if (missing === undefined) await compare(name, backend);
-  else print(`${name}: not run, ${missing}`);
+  else print(`| ${name}: not run, ${missing} |`);
 }
+print(`\nLoad at the end: ${load()}.`);
 
 async function compare(name: string, backend: BenchBackend): Promise<void> {
+  for (const { name: size, count, ...workload } of WORKLOADS) {
+    if (count === 0) continue;
+    const pairs: Pairs = { put: [], get: [] };
+    for (let run = 0; run < Number(values.runs); run += 1)
+      await onServer(backend, async (at) => {
+        const start = (client: Client): Promise<WorkerProcess> =>
+          WorkerProcess.start({ ...workload, backend: name, client, place: client, at });
+        await using plain = await start('plain');
+        await using hoard = await start('hoard');
+        await takeTurns({ plain, hoard }, count, pairs);
+      });
+    const title = `${name}, ${count} x ${size}`;
+    for (const client of CLIENTS) print(`| ${[`${title}, ${client}`, ...figures(pairs, client)].join(' | ')} |`);
+  }
+}
+
+/** A server for each run: what one keeps, some of them in memory, is gone before the next. */
+async function onServer(backend: BenchBackend, work: (at: Task['at']) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hoard-bench-'));
   try {
     await using server = await backend.serve(folder);
-    for (const workload of WORKLOADS) {
-      const hoard: Run[] = [];
-      const plain: Run[] = [];
-      for (let run = 0; run < Number(values.runs); run += 1) {
-        // In turns, beginning with another each time: the server's caches and its growth are nobody's advantage.
-        for (const client of run % 2 === 0 ? (['plain', 'hoard'] as const) : (['hoard', 'plain'] as const)) {
-          const task = {
-            ...workload,
-            backend: name,
-            client,
-            place: `${client}-${workload.bytes}-${run}`,
-            at: server.at,
-          };
-          const { stdout, peakBytes, cpuSeconds } = await measure(process.execPath, [WORKER, JSON.stringify(task)]);
-          const { putSeconds, getSeconds }: { putSeconds: number; getSeconds: number } = JSON.parse(stdout);
-          (client === 'hoard' ? hoard : plain).push({ putSeconds, getSeconds, peakBytes, cpuSeconds });
-        }
-      }
-      const [own, peer] = [medians(hoard), medians(plain)];
-      const title = `${name}, ${workload.count} x ${workload.name}`;
-      const ratio = (a: number, b: number): string => (a / b).toFixed(2);
-      print(row([`${title}, plain`, ...figures(peer)]));
-      print(
-        row([
-          `${title}, hoard`,
-          ...figures(own),
-          ratio(peer.putSeconds, own.putSeconds),
-          ratio(peer.getSeconds, own.getSeconds),
-        ]),
-      );
-    }
+    await work(server.at);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function figures({ putSeconds, getSeconds, cpuSeconds, peakBytes }: Run): readonly string[] {
-  return [putSeconds.toFixed(2), getSeconds.toFixed(2), cpuSeconds.toFixed(2), mebibytes(peakBytes)];
+async function takeTurns(workers: Readonly<Record<Client, WorkerProcess>>, count: number, pairs: Pairs): Promise<void> {
+  for (const operation of OPERATIONS) {
+    for (let turn = 0; turn < SLICES; turn += 1) {
+      const [from, to] = [Math.floor((turn * count) / SLICES), Math.floor(((turn + 1) * count) / SLICES)];
+      const taken: Partial<Record<Client, Taken>> = {};
+      // Beginning with another each time: the server's caches and its growth are nobody's advantage.
+      for (const client of turn % 2 === 0 ? CLIENTS : CLIENTS.toReversed())
+        taken[client] = await workers[client].take({ operation, from, to });
+      pairs[operation].push(taken as Pair);
+    }
+  }
 }
 
-/** Each figure's own median; of the peaks the highest. */
-function medians(runs: readonly Run[]): Run {
-  const middle = (figure: (run: Run) => number): number => {
-    const sorted = runs.map(figure).toSorted((a, b) => a - b);
-    return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
-  };
-  return {
-    putSeconds: middle((run) => run.putSeconds),
-    getSeconds: middle((run) => run.getSeconds),
-    cpuSeconds: middle((run) => run.cpuSeconds),
-    peakBytes: Math.max(...runs.map((run) => run.peakBytes)),
-  };
+/** The seconds of one run, the highest peak, and for hoard the medians of the plain client's time over its own, turn by turn. */
+function figures(pairs: Pairs, client: Client): readonly string[] {
+  const sum = (operation: Slice['operation'], figure: 'seconds' | 'cpuSeconds'): string =>
+    (pairs[operation].reduce((total, pair) => total + pair[client][figure], 0) / Number(values.runs)).toFixed(2);
+  const ratio = (operation: Slice['operation'], figure: 'seconds' | 'cpuSeconds'): string =>
+    median(pairs[operation].map(({ plain, hoard }) => plain[figure] / hoard[figure])).toFixed(2);
+  const peaks = OPERATIONS.flatMap((operation) => pairs[operation].map((pair) => pair[client].peakBytes));
+  const both = ['seconds', 'cpuSeconds'] as const;
+  return [
+    ...both.flatMap((figure) => OPERATIONS.map((operation) => sum(operation, figure))),
+    mebibytes(Math.max(...peaks)),
+    ...both.flatMap((figure) => OPERATIONS.map((operation) => (client === 'hoard' ? ratio(operation, figure) : ''))),
+  ];
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
+}
+
+function load(): string {
+  return (os.loadavg()[0] ?? 0).toFixed(1);
 }

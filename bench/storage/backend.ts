@@ -7,11 +7,18 @@ export interface BenchClient {
   close?(): Promise<void>;
 }
 
+export interface BenchServer extends AsyncDisposable {
+  /** What a client needs to reach it. */
+  readonly at: Readonly<Record<string, string>>;
+  /** Makes empty objects in the cheapest way that there is; absent where that is to put them. */
+  fill?(keys: readonly string[]): Promise<void>;
+}
+
 export interface BenchBackend {
   /** What has to be installed first, where something has. */
   missing(): string | undefined;
-  /** Starts a server of its own; `at` is what a client needs to reach it. */
-  serve(folder: string): Promise<AsyncDisposable & { readonly at: Readonly<Record<string, string>> }>;
+  /** Starts a server of its own. */
+  serve(folder: string): Promise<BenchServer>;
   /** As a policy would; secrets are references to environment variables with the names of `at`. */
   declare(at: Readonly<Record<string, string>>): DesiredStorage;
   /** The SDK or client as its documentation shows it. */

@@ -1,35 +1,31 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { mapBounded } from '../../src/storage/bounded.ts';
-import type { BenchBackend } from './backend.ts';
+import type { BenchBackend, BenchServer } from './backend.ts';
 
 /** As the segments of a timeline lie: 256 to a folder. */
-function keyOf(place: string, index: number): string {
-  const folder = Math.floor(index / 256);
-  return `${place}/${hex(folder)}/${hex(index)}-0000.zst`;
-}
+const FOLDER = 256;
+/** Keys that are held at once: folders of which none is cut. */
+const BATCH = 256 * FOLDER;
 
-const hex = (value: number): string => value.toString(16).toUpperCase().padStart(8, '0');
-
-/** Writes small objects below `place`, past hoard: a directory is filled without its syncs, a store by its own SDK. */
+/** Makes `count` small objects below `place`, past hoard. */
 export async function fillStore(
   backend: BenchBackend,
-  at: Readonly<Record<string, string>>,
+  server: BenchServer,
   place: string,
   count: number,
+  made: (objects: number) => void,
 ): Promise<void> {
-  const keys = Array.from({ length: count }, (_, index) => keyOf(place, index));
-  const root = at['directory'];
-  if (root !== undefined) {
-    for (const [index, key] of keys.entries()) {
-      const file = path.join(root, key);
-      if (index % 256 === 0) mkdirSync(path.dirname(file), { recursive: true });
-      writeFileSync(file, '');
-    }
-    return;
+  const client = server.fill ? undefined : await backend.plain(server.at);
+  const { signal } = new AbortController();
+  for (let from = 0; from < count; from += BATCH) {
+    const keys = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => keyOf(place, from + index));
+    if (client) await mapBounded(keys, 32, signal, (key) => client.put(key, Buffer.from('x')));
+    else await server.fill?.(keys);
+    made(from + keys.length);
   }
-  const client = await backend.plain(at);
-  const body = Buffer.from('x');
-  await mapBounded(keys, 32, new AbortController().signal, (key) => client.put(key, body));
-  await client.close?.();
+  await client?.close?.();
 }
+
+const keyOf = (place: string, index: number): string =>
+  `${place}/${hex(Math.floor(index / FOLDER))}/${hex(index)}-0000.zst`;
+
+const hex = (value: number): string => value.toString(16).toUpperCase().padStart(8, '0');

@@ -1,4 +1,4 @@
-import { createReadStream, mkdirSync } from 'node:fs';
+import { createReadStream, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { createLocalStore } from '../../src/storage/local/local-store.ts';
@@ -11,7 +11,16 @@ export const local: BenchBackend = {
     const directory = path.join(folder, 'store');
     await createLocalStore(directory);
     mkdirSync(path.join(folder, 'plain'));
-    return { at: { directory, plain: path.join(folder, 'plain') }, [Symbol.asyncDispose]: async () => undefined };
+    return {
+      at: { directory, plain: path.join(folder, 'plain') },
+      // Without the syncs of a put.
+      async fill(keys) {
+        for (const parent of new Set(keys.map((key) => path.dirname(key))))
+          mkdirSync(path.join(directory, parent), { recursive: true });
+        for (const key of keys) writeFileSync(path.join(directory, key), '');
+      },
+      [Symbol.asyncDispose]: async () => undefined,
+    };
   },
   declare: ({ directory = '' }) => ({ type: 'local', directory }),
   async plain({ plain = '' }) {

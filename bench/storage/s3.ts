@@ -1,6 +1,7 @@
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { isCephInstalled, startCeph } from '../../support/servers/ceph.ts';
 import type { BenchBackend } from './backend.ts';
+import { CEPH_FOR_MANY, cephFill } from './ceph-fill.ts';
 
 const BUCKET = 'bench';
 
@@ -8,11 +9,12 @@ const BUCKET = 'bench';
 export const s3: BenchBackend = {
   missing: () => (isCephInstalled() ? undefined : 'radosgw, ceph-mon and ceph-osd are not installed'),
   async serve() {
-    const server = await startCeph();
+    const server = await startCeph({ settings: CEPH_FOR_MANY });
     await server.makeBucket(BUCKET);
     const { endpoint, region, accessKey, secretKey } = server;
     return {
       at: { endpoint, region, accessKey, secretKey },
+      fill: cephFill(server, BUCKET),
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
   },

@@ -9,6 +9,8 @@ export function cephConfiguration(cluster: {
   readonly addresses: string;
   /** `rgw frontends`. */
   readonly frontend: string;
+  /** Instead of, or beside, what is set here. */
+  readonly settings?: Readonly<Record<string, string | number>> | undefined;
 }): string {
   const { folder, fsid, addresses, frontend } = cluster;
   const settings: Readonly<Record<string, string | number>> = {
@@ -54,6 +56,7 @@ export function cephConfiguration(cluster: {
     'rgw crypt require ssl': 'false',
     'rgw crypt s3 kms backend': 'testing',
     'rgw crypt s3 kms encryption keys': `${CEPH_KMS_KEY}=${Buffer.alloc(32, 7).toString('base64')}`,
+    ...cluster.settings,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
   return `[global]\n${lines.join('\n')}\n`;

@@ -40,6 +40,8 @@ export interface CephServer extends AsyncDisposable {
 export interface CephOptions {
   /** PEM texts; with them the gateway also listens on a TLS port. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Ceph's own settings, instead of or beside those of ceph-configuration.ts. */
+  readonly settings?: Readonly<Record<string, string | number>>;
 }
 
 const PROGRAMS = ['ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin', 'ceph', 'ceph-authtool', 'monmaptool'];
@@ -104,13 +106,16 @@ class Cluster implements CephServer {
     this.#tlsPort = tlsPort;
     const fsid = randomUUID();
     for (const name of ['run', 'mon', 'osd', 'rgw', 'log']) mkdirSync(path.join(this.#folder, name), { mode: 0o755 });
-    const { tls } = this.#options;
+    const { tls, settings } = this.#options;
     if (tls) writeFileSync(path.join(this.#folder, 'tls.pem'), `${tls.certificate}\n${tls.key}\n`);
     const addresses = `[v2:127.0.0.1:${monitor},v1:127.0.0.1:${legacyMonitor}]`;
     const frontend = `beast endpoint=127.0.0.1:${port}${
       tls ? ` ssl_endpoint=127.0.0.1:${tlsPort} ssl_certificate=${path.join(this.#folder, 'tls.pem')}` : ''
     }`;
-    writeFileSync(this.#configuration, cephConfiguration({ folder: this.#folder, fsid, addresses, frontend }));
+    writeFileSync(
+      this.#configuration,
+      cephConfiguration({ folder: this.#folder, fsid, addresses, frontend, settings }),
+    );
     giveToServer(this.#folder);
     await this.#makeKeys();
     await this.#run('monmaptool', ['--create', '--fsid', fsid, '--addv', 'a', addresses, this.#path('monmap')]);

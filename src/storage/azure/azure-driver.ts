@@ -28,7 +28,8 @@ export async function openAzureDriver(storage: DesiredAzure, context: StorageCon
       deleteBatch: DELETE_BATCH,
     },
     sizes: {
-      whole: 8 * MIB,
+      // A segment of WAL in one request: in blocks it would be five, of which the last waits for the others.
+      whole: 16 * MIB,
       // https://learn.microsoft.com/rest/api/storageservices/put-block: blocks of at most 4,000 MiB, 50,000 of them.
       part: growingParts({ smallest: 4 * MIB, largestPart: 4000 * MIB, count: 50_000 }),
       parallelParts: 3,

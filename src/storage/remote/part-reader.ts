@@ -1,5 +1,6 @@
 import { Failure } from '../../domain/failure.ts';
 import { abortable } from '../abortable.ts';
+import { FollowingSignal } from '../following-signal.ts';
 import type { ObjectBody } from '../object-store.ts';
 import type { Body } from './driver.ts';
 
@@ -13,7 +14,7 @@ export class PartReader implements AsyncDisposable {
   readonly #size: number | undefined;
   readonly #body: ObjectBody;
   readonly #source: AsyncGenerator<Uint8Array>;
-  readonly #stop = new AbortController();
+  readonly #stop: FollowingSignal;
   #state: 'unread' | 'idle' | 'reading' = 'unread';
   #pieces: Uint8Array[] = [];
   /** What of the last piece in `#pieces` is still free, where it is a slab of ours. */
@@ -27,7 +28,8 @@ export class PartReader implements AsyncDisposable {
     this.#key = key;
     this.#size = size;
     this.#body = body;
-    this.#source = abortable(body, AbortSignal.any([signal, this.#stop.signal]));
+    this.#stop = new FollowingSignal(signal);
+    this.#source = abortable(body, this.#stop.signal);
   }
 
   /** Bytes taken so far. */
@@ -72,8 +74,9 @@ export class PartReader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#pieces = [];
     if (this.#state === 'unread') await this.#body[Symbol.asyncIterator]().return?.();
-    if (this.#state === 'reading') this.#stop.abort();
+    if (this.#state === 'reading') this.#stop.abort(new Error('the put has ended'));
     await this.#source.return(undefined);
+    this.#stop[Symbol.dispose]();
   }
 
   #end(): void {

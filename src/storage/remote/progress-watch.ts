@@ -1,19 +1,20 @@
 import { Failure } from '../../domain/failure.ts';
 import type { Clock } from '../../telemetry/effects.ts';
+import { FollowingSignal } from '../following-signal.ts';
 import type { ProgressRule } from './remote-parts.ts';
 
 const LOOKS_A_WINDOW = 6;
+/** Nobody sees it. One for all: to make an error of its own would be a good part of what a small read costs. */
+const CLOSED = new Error('the transfer has ended');
 
 /**
  * Breaks off a transfer that brings next to nothing while it is waited for. How long the caller takes over what has come does not
  * count, nor how long the whole lasts: a slow transfer that moves is fine.
  */
 export class ProgressWatch implements Disposable {
-  /** The caller's, or aborted by a `store.unavailable` where nothing moves. */
-  readonly signal: AbortSignal;
   readonly #clock: Clock;
   readonly #rule: ProgressRule;
-  readonly #stalled = new AbortController();
+  readonly #transfer: FollowingSignal;
   readonly #closed = new AbortController();
   readonly #what: string;
   #waited = 0;
@@ -24,8 +25,13 @@ export class ProgressWatch implements Disposable {
     this.#what = what;
     this.#rule = rule;
     this.#clock = clock;
-    this.signal = AbortSignal.any([signal, this.#stalled.signal]);
+    this.#transfer = new FollowingSignal(signal);
     void this.#watch();
+  }
+
+  /** Aborted as the caller's is, or by a `store.unavailable` where nothing moves. */
+  get signal(): AbortSignal {
+    return this.#transfer.signal;
   }
 
   /** Counts the time that `step` takes, and the bytes it brings. */
@@ -41,7 +47,8 @@ export class ProgressWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#closed.abort();
+    this.#transfer[Symbol.dispose]();
+    this.#closed.abort(CLOSED);
   }
 
   #pause(): void {
@@ -50,7 +57,7 @@ export class ProgressWatch implements Disposable {
   }
 
   async #watch(): Promise<void> {
-    const closed = AbortSignal.any([this.signal, this.#closed.signal]);
+    const closed = this.#closed.signal;
     try {
       while (!closed.aborted) {
         await this.#clock.sleep(this.#rule.milliseconds / LOOKS_A_WINDOW, closed);
@@ -67,7 +74,7 @@ export class ProgressWatch implements Disposable {
     if (waiting) this.#waitingSince = this.#clock.now();
     if (this.#waited < this.#rule.milliseconds) return;
     if (this.#moved < this.#rule.bytes) {
-      this.#stalled.abort(
+      this.#transfer.abort(
         new Failure('store.unavailable', {
           message: `${this.#what} brought ${this.#moved} bytes in ${Math.round(this.#waited / 1000)} seconds`,
         }),
