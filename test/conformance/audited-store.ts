@@ -19,6 +19,8 @@ interface Account {
 }
 
 const options = { signal: NEVER };
+/** Objects that are read at once. */
+const LANES = 8;
 
 export function auditedStore(store: ObjectStore): AuditedStore {
   const accounts = new Map<string, Account>();
@@ -92,17 +94,29 @@ async function differences(accounts: ReadonlyMap<string, Account>, clean: Object
   const wrong: string[] = [];
   if (found.size !== listed.length) wrong.push(`${listed.length - found.size} keys are listed twice`);
   for (const key of found.keys()) if (!accounts.has(key)) wrong.push(`${key} is there, and nobody put it`);
-  for (const [key, { reported }] of accounts) {
-    if (reported === 'unknown') continue;
-    const size = found.get(key);
-    if (reported === 'absent') {
-      if (size !== undefined) wrong.push(`${key} is there, and was removed or never created`);
-    } else if (size === undefined) wrong.push(`${key} was reported as stored, and is not there`);
-    else if (size !== reported.size) wrong.push(`${key} has ${size} bytes, and ${reported.size} were reported`);
-    else if ((await sha256Of(await clean.get(key, options))) !== reported.sha256)
-      wrong.push(`${key} has another content`);
-  }
+  const left = accounts.entries();
+  const lane = async (): Promise<void> => {
+    for (const [key, { reported }] of left) {
+      const fault = await difference(key, reported, found.get(key), clean);
+      if (fault !== undefined) wrong.push(`${key} ${fault}`);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
   return wrong;
+}
+
+async function difference(
+  key: string,
+  reported: Reported,
+  size: number | undefined,
+  clean: ObjectStore,
+): Promise<string | undefined> {
+  if (reported === 'unknown') return undefined;
+  if (reported === 'absent') return size === undefined ? undefined : 'is there, and was removed or never created';
+  if (size === undefined) return 'was reported as stored, and is not there';
+  if (size !== reported.size) return `has ${size} bytes, and ${reported.size} were reported`;
+  const content = await sha256Of(await clean.get(key, options));
+  return content === reported.sha256 ? undefined : 'has another content';
 }
 
 async function sha256Of(body: ObjectBody): Promise<string> {

@@ -13,8 +13,8 @@ const MIB = 1024 ** 2;
 const options = { signal: NEVER };
 /** What the proxy, in this process, holds of some dozen connections, beside what the store may hold. */
 const HELD = 96 * MIB;
-/** Tries again cost time, and a fault may cost the minute after which a connection counts as stalled. */
-const TIMEOUT = 300_000;
+/** Tries again cost time, a fault may cost the minute after which a connection counts as stalled, and other tests want the cores, too. */
+const TIMEOUT = 900_000;
 /** How many tests of the suite a fault that does not fit every request strikes at least. */
 const MANY = 25;
 const LOOK_MILLISECONDS = 10;
