@@ -52,48 +52,50 @@ export function conformanceUnderAttack(
       await backend?.remove();
     });
 
-    describe.for(attacks.map((attack, index) => ({ attack, index })))('$attack.name', ({ attack, index }) => {
-      const prefix = `attack-${index}`;
-      const tally = new Tally();
-      let store: AuditedStore;
-      let siege: Siege;
+    // Not describe.for, which shortens names.
+    for (const [index, attack] of attacks.entries())
+      describe(attack.name, () => {
+        const prefix = `attack-${index}`;
+        const tally = new Tally();
+        let store: AuditedStore;
+        let siege: Siege;
 
-      describe('attacked', () => {
-        beforeAll(() => {
-          siege = attack.kills === true ? new Killing(backend) : new Injecting(proxy, attack);
+        describe('attacked', () => {
+          beforeAll(() => {
+            siege = attack.kills === true ? new Killing(backend) : new Injecting(proxy, attack);
+          });
+          beforeEach(({ task, skip }) => {
+            const why = attack.except?.[task.name];
+            if (why !== undefined) skip(why);
+            tally.begin(siege.struck, proxy.passed);
+            siege.begin();
+          });
+          afterEach(async ({ task }) => {
+            await siege.end();
+            tally.end(task.name, siege.struck, proxy.passed);
+          });
+          objectStoreConformance(
+            name,
+            async () => {
+              store = auditedStore(prefixedStore(await backend.open(proxy.port), prefix));
+              return { store, remove: async () => siege.lift() };
+            },
+            { held },
+          );
         });
-        beforeEach(({ task, skip }) => {
-          const why = attack.except?.[task.name];
-          if (why !== undefined) skip(why);
-          tally.begin(siege.struck, proxy.passed);
-          siege.begin();
-        });
-        afterEach(async ({ task }) => {
-          await siege.end();
-          tally.end(task.name, siege.struck, proxy.passed);
-        });
-        objectStoreConformance(
-          name,
-          async () => {
-            store = auditedStore(prefixedStore(await backend.open(proxy.port), prefix));
-            return { store, remove: async () => siege.lift() };
-          },
-          { held },
-        );
-      });
 
-      test('strikes, and what was reported is what is stored', async () => {
-        if (attack.strikesAll === true) expect(tally.spared).toEqual([]);
-        else expect(tally.struck).toBeGreaterThan(attack.kills === true ? 0 : MANY);
-        const clean = prefixedStore(direct, prefix);
-        expect(await store.differences(clean)).toEqual([]);
-        // Uploads that broke may have left something, which is found, and goes.
-        const anHourOn = Date.now() + 3_600_000;
-        await clean.removeAbandonedUploads('', anHourOn, options);
-        expect(await clean.removeAbandonedUploads('', anHourOn, options)).toBe(0);
-        expect(await store.differences(clean)).toEqual([]);
+        test('strikes, and what was reported is what is stored', async () => {
+          if (attack.strikesAll === true) expect(tally.spared).toEqual([]);
+          else expect(tally.struck).toBeGreaterThan(attack.kills === true ? 0 : MANY);
+          const clean = prefixedStore(direct, prefix);
+          expect(await store.differences(clean)).toEqual([]);
+          // Uploads that broke may have left something, which is found, and goes.
+          const anHourOn = Date.now() + 3_600_000;
+          await clean.removeAbandonedUploads('', anHourOn, options);
+          expect(await clean.removeAbandonedUploads('', anHourOn, options)).toBe(0);
+          expect(await store.differences(clean)).toEqual([]);
+        });
       });
-    });
   });
 }
 
