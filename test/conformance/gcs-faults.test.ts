@@ -28,7 +28,6 @@ const start = async (): Promise<FaultyBackend> => {
 };
 faultConformance('a Google Cloud Storage bucket', 'http', start);
 conformanceUnderAttack('a Google Cloud Storage bucket', 'http', start, {
-  // The server keeps everything in this process, which also makes it the quickest.
+  // The server keeps everything in this process.
   held: Number.POSITIVE_INFINITY,
-  alsoInHaste: true,
 });

@@ -24,8 +24,6 @@ const UP_MILLISECONDS = 4000;
 interface AttackOptions {
   /** How many bytes a transfer may hold in this process; more where the store's server runs in it. */
   readonly held?: number;
-  /** Under a mix of faults also in `npm test`, which has no time for more. */
-  readonly alsoInHaste?: boolean;
 }
 
 /** The whole suite of object stores, once under each attack; then what was reported is compared with what is there, past the faults. */
@@ -33,9 +31,9 @@ export function conformanceUnderAttack(
   name: string,
   protocol: Protocol,
   start: () => Promise<FaultyBackend>,
-  { held = HELD, alsoInHaste = false }: AttackOptions = {},
+  { held = HELD }: AttackOptions = {},
 ): void {
-  const attacks = attacksOn(protocol, { alsoInHaste });
+  const attacks = attacksOn(protocol);
   if (attacks.length === 0) return;
   describe(`${name}, the whole suite under`, { timeout: TIMEOUT }, () => {
     let backend: FaultyBackend;
