@@ -1,6 +1,7 @@
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCodec } from '../../src/codec/open-codec.ts';
 import type { BackupsReport } from '../../src/policy/generated/backups-report.ts';
 import { giveToServer, type PostgresServer, startPostgres } from '../../support/embedded-postgres.ts';
 import { type CliResult, LAUNCHER, type PolicyFolder, policyFolder, runHoard } from '../support/hoard-cli.ts';
@@ -179,7 +180,7 @@ describe('an encrypted and signed repository', () => {
       const encryptor = await encryptorFor([team], forger);
       const pieces: Uint8Array[] = [];
       async function* forged(): AsyncGenerator<Uint8Array> {
-        yield Buffer.from('not the WAL of this cluster');
+        yield await openCodec({ algorithm: 'zstd', level: 3 }).encode(Buffer.from('not the WAL of this cluster'));
       }
       const key = segment.slice(place.repository.length + 1);
       for await (const piece of encryptor.encrypt(forged(), key)) pieces.push(piece);
