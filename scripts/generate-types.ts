@@ -17,6 +17,8 @@ const FILES: Readonly<Record<string, SchemaName>> = {
   'apply-report.ts': 'apply',
   'wal-report.ts': 'wal',
   'check-report.ts': 'check',
+  'keys-report.ts': 'keys',
+  'new-key-report.ts': 'new-key',
   'restore-report.ts': 'restore',
 };
 

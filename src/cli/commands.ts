@@ -1,6 +1,7 @@
 import { declareApply } from './apply.ts';
 import { declareBackup } from './backup.ts';
 import { declareCheck } from './check.ts';
+import { declareKeys } from './keys.ts';
 import { declarePlan } from './plan.ts';
 import { declareRestore } from './restore.ts';
 import type { DeclareCommand } from './run-program.ts';
@@ -20,6 +21,7 @@ export const declareCommands: DeclareCommand = (program, context, run) => {
     declareBackup,
     declareRestore,
     declareWal,
+    declareKeys,
     declareSchema,
   ];
   for (const declare of commands) declare(program, context, run);

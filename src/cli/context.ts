@@ -44,4 +44,6 @@ interface Terminal {
   readonly color: boolean;
   /** Asks a question on standard error; true only for a typed "yes" or "y". */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** Asks on standard error for a line that nobody else is to read: what is typed is not shown. Only where `interactive`. */
+  readonly askHidden: (question: string) => Promise<string>;
 }

@@ -8,6 +8,7 @@ import { createBarReporter } from '../telemetry/bar-reporter.ts';
 import { createLineReporter } from '../telemetry/line-reporter.ts';
 import { createRedactor } from '../telemetry/redact.ts';
 import { createSystemEffects, systemClock } from '../telemetry/system-effects.ts';
+import { askHidden } from './ask-hidden.ts';
 import { confirm } from './confirm.ts';
 import type { CommandContext, GlobalOptions } from './context.ts';
 import { declareGlobals } from './global-options.ts';
@@ -69,6 +70,10 @@ export async function runProgram(args: {
           question: redactor.text(question),
           signal: effects.signal,
         });
+      },
+      askHidden: (question) => {
+        bars?.clear();
+        return askHidden({ input: stdin, output: stderr, question, signal: effects.signal });
       },
     },
     workingDirectory: process.cwd(),

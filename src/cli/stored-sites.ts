@@ -1,3 +1,4 @@
+import type { Desired, DesiredSite } from '../domain/desired.ts';
 import { EXIT, Failure } from '../domain/failure.ts';
 import type { ObservedRepository } from '../domain/observed.ts';
 import { computeRecoveryWindow } from '../domain/recovery-window.ts';
@@ -11,6 +12,14 @@ export interface StoredOptions {
   readonly repository?: string;
 }
 
+export interface ObservedSelection {
+  readonly desired: Desired;
+  readonly sites: readonly DesiredSite[];
+  readonly stored: readonly StoredSite[];
+  /** Which repositories could not be read, and why. */
+  readonly unreadable: readonly string[];
+}
+
 export interface SelectedStored {
   readonly stored: readonly StoredSite[];
   /** 3 where a repository could not be read (it was named on standard error), else 0. */
@@ -21,8 +30,25 @@ export interface SelectedStored {
 export async function observeSelected(
   context: CommandContext,
   site: string | undefined,
-  { repository }: StoredOptions,
+  options: StoredOptions,
 ): Promise<SelectedStored> {
+  const { stored, unreadable } = await observeNamed(context, site, options);
+  if (unreadable.length > 0 && unreadable.length === stored.length) {
+    throw new Failure('store.unavailable', {
+      message: unreadable.join('; '),
+      hint: 'without it nothing is known about backups',
+    });
+  }
+  for (const message of unreadable) context.output.message(`warning: ${message}`);
+  return { stored, status: unreadable.length === 0 ? EXIT.done : EXIT.partlyDone };
+}
+
+/** The same, for what is worth something also where no repository could be read. */
+export async function observeNamed(
+  context: CommandContext,
+  site: string | undefined,
+  { repository }: StoredOptions,
+): Promise<ObservedSelection> {
   const desired = await loadDesired(context);
   if (repository !== undefined) await requireRepository(desired, repository);
   const sites = await selectSites(desired, site === undefined ? [] : [site]);
@@ -33,20 +59,13 @@ export async function observeSelected(
     context,
     (name) => repository === undefined || name === repository,
   );
-  const unknown = stored.flatMap((each) =>
-    each.observation.kind === 'unknown' ? [unreadable(each, each.observation.reason)] : [],
+  const unreadable = stored.flatMap((each) =>
+    each.observation.kind === 'unknown' ? [describeUnreadable(each, each.observation.reason)] : [],
   );
-  if (unknown.length > 0 && unknown.length === stored.length) {
-    throw new Failure('store.unavailable', {
-      message: unknown.join('; '),
-      hint: 'without it nothing is known about backups',
-    });
-  }
-  for (const message of unknown) context.output.message(`warning: ${message}`);
-  return { stored, status: unknown.length === 0 ? EXIT.done : EXIT.partlyDone };
+  return { desired, sites, stored, unreadable };
 }
 
-const unreadable = ({ site, repository }: StoredSite, reason: string): string =>
+const describeUnreadable = ({ site, repository }: StoredSite, reason: string): string =>
   `repository "${repository}" of site "${site}" could not be read: ${reason}`;
 
 /** The repositories that could be read, with what can be restored from each. */

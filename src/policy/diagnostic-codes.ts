@@ -98,6 +98,14 @@ export const DIAGNOSTICS = {
     'unprotected HTTP',
     'The HTTP server listens on more than this host, without TLS or without a password.',
   ),
+  HRD109: warning(
+    'signatures that nobody checks',
+    'What is stored is signed, but no trustedSigners are declared for that place: a restore takes forged data as well.',
+  ),
+  HRD110: warning(
+    'passphrase without a key',
+    'What encryption.passphrase opens is encryption.privateKey, which is not declared, so it has no effect; the key for signing has a passphrase of its own.',
+  ),
   HRD201: warning(
     'nothing is ever pruned',
     'There is no retention rule, or prune is never: the repository grows without end.',

@@ -8,6 +8,7 @@ import { checkPlaces } from './meaning/check-places.ts';
 import { checkPolicyRules } from './meaning/check-policies.ts';
 import { checkSchedules } from './meaning/check-schedules.ts';
 import { checkSites } from './meaning/check-sites.ts';
+import { lintEncryption } from './meaning/lint-encryption.ts';
 import { lintExposure } from './meaning/lint-exposure.ts';
 import { lintObjectives } from './meaning/lint-objectives.ts';
 import type { PolicySet } from './meaning/policy-set.ts';
@@ -71,6 +72,7 @@ function lint(sources: readonly PolicySource[], set: PolicySet, desired: Desired
   const aboutComments: Finding[] = [];
   lintObjectives(set, desired, (finding) => void found.push(finding));
   lintExposure(set, desired, (finding) => void found.push(finding));
+  lintEncryption(set, (finding) => void found.push(finding));
   return [...applySuppressions(sources, found, (finding) => void aboutComments.push(finding)), ...aboutComments];
 }
 

@@ -23,6 +23,8 @@ export const SCHEMA_NAMES = [
   'backups',
   'wal',
   'check',
+  'keys',
+  'new-key',
   'restore',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];

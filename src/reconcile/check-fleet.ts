@@ -8,11 +8,12 @@ import { isPlainlyNew } from '../storage/new-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { openStore } from '../storage/open-store.ts';
 import { probeStore } from '../storage/probe-store.ts';
+import { checkKeys } from './check-keys.ts';
 import type { SiteContext } from './open-site.ts';
 
 const CHECKED_AT_ONCE = 4;
 
-/** Proves the repositories and connections by using them. Never throws for what is wrong with one: its steps say so. */
+/** Proves the repositories, their keys and the connections by using them. Never throws for what is wrong with one: its steps say so. */
 export async function checkFleet(
   what: { readonly repositories: readonly DesiredRepository[]; readonly sites: readonly DesiredSite[] },
   context: SiteContext,
@@ -35,15 +36,20 @@ async function checkSite(
 
 async function checkOne(repository: DesiredRepository, context: SiteContext): Promise<CheckedSubject> {
   const subject = { kind: 'repository', name: repository.name } as const;
+  const keys = await checkKeys(repository, context);
   let store: ObjectStore;
   try {
     store = await openStore(repository, { ...context.effects, secrets: context.secrets });
   } catch (error) {
-    return { ...subject, where: repository.storage.type, steps: [failed('open', failureOf(error, context))] };
+    return {
+      ...subject,
+      where: repository.storage.type,
+      steps: [failed('open', failureOf(error, context)), ...keys],
+    };
   }
   try {
     const steps = await checkStore(repository, store, context);
-    return { ...subject, where: store.description, steps };
+    return { ...subject, where: store.description, steps: [...steps, ...keys] };
   } finally {
     await store.close();
   }

@@ -3,32 +3,41 @@ import { Failure } from '../domain/failure.ts';
 import { notActedOn } from '../domain/not-acted-on.ts';
 import { storedSites } from '../repository/stored-sites.ts';
 import type { PlannedSiteWork } from './execute-plan.ts';
+import type { SiteContext } from './open-site.ts';
+import { createKeyNotes } from './retired-keys.ts';
 
 /**
  * For each site: which of its repositories are not there yet (a typing error in their place would go unnoticed), what is declared
- * without effect, and whose data lies in its repositories without being declared. Each undeclared site is told once, with the first
- * site that uses the repository.
+ * without effect, what only a retired key can open, and whose data lies in its repositories without being declared. Each undeclared site is
+ * told once, with the first site that uses the repository.
  */
 export async function fleetNotes(
   desired: Desired,
   works: readonly PlannedSiteWork[],
-  signal: AbortSignal,
+  context: SiteContext,
 ): Promise<ReadonlyMap<SiteName, readonly string[]>> {
+  const { signal } = context.effects;
+  const keyNotes = createKeyNotes(context);
   const notes = new Map<SiteName, readonly string[]>();
   const looked = new Set<RepositoryName>();
   for (const work of works) {
     const { site, observation } = work;
     const idle = notActedOn(desired, site);
+    const keys: string[] = [];
     const undeclared: string[] = [];
     for (const name of site.repositories) {
-      if (looked.has(name) || observation.observed.repositories.get(name)?.kind !== 'known') continue;
+      const stored = observation.observed.repositories.get(name);
+      if (stored?.kind !== 'known') continue;
+      const declared = desired.repositories.get(name);
+      if (declared) keys.push(...(await keyNotes(declared, stored.value)));
+      if (looked.has(name)) continue;
       looked.add(name);
       if (!observation.toCreate.has(name)) undeclared.push(...(await undeclaredIn(desired, work, name, signal)));
     }
     const absent = [...observation.toCreate].map(
       (name) => `repository "${name}" is not there: is its disk mounted? Where it is new, hoard apply makes it`,
     );
-    notes.set(site.name, [...absent, ...(idle === undefined ? [] : [idle]), ...undeclared]);
+    notes.set(site.name, [...absent, ...(idle === undefined ? [] : [idle]), ...keys, ...undeclared]);
   }
   return notes;
 }

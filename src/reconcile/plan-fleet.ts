@@ -46,7 +46,7 @@ export async function planFleet(selection: FleetSelection, context: SiteContext)
   const notes = await fleetNotes(
     selection.desired,
     parts.map(({ work }) => work),
-    signal,
+    context,
   );
   return {
     plan: makePlan(

@@ -1,12 +1,10 @@
 import type { PrivateKey } from 'openpgp';
 import type { Encryptor } from '../codec/encryption.ts';
 import { createDecryptor } from '../codec/openpgp/create-decryptor.ts';
-import type { KeyText } from '../codec/openpgp/read-keys.ts';
-import type { LockedKeys } from '../codec/openpgp/unlock-key.ts';
-import type { DesiredEncryption, DesiredKey } from '../domain/desired.ts';
-import type { SecretReference } from '../domain/secret-reference.ts';
-import { describeSecretReference, type SecretResolver } from '../policy/secret-resolver.ts';
+import type { DesiredEncryption } from '../domain/desired.ts';
+import type { SecretResolver } from '../policy/secret-resolver.ts';
 import type { Clock } from '../telemetry/effects.ts';
+import { keyTexts } from './key-texts.ts';
 import type { SiteRepository } from './site-repository.ts';
 
 /**
@@ -18,14 +16,7 @@ export function openEncryption(
   context: { readonly secrets: SecretResolver; readonly clock: Clock; readonly signal: AbortSignal },
 ): Required<Pick<SiteRepository, 'encryptor' | 'decryptor'>> {
   const { secrets, clock, signal } = context;
-  const textOf = async (reference: SecretReference): Promise<KeyText> => ({
-    text: (await secrets.resolve(reference, signal)).reveal(),
-    where: describeSecretReference(reference),
-  });
-  const locked = async (key: DesiredKey): Promise<LockedKeys> => ({
-    ...(await textOf(key.key)),
-    passphrase: key.passphrase && (await secrets.resolve(key.passphrase, signal)).reveal(),
-  });
+  const { textOf, locked } = keyTexts(secrets, signal);
   let encryptor: Promise<Encryptor> | undefined;
   return {
     encryptor: () => {

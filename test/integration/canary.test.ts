@@ -194,6 +194,76 @@ describe.each(sources())('a secret from $name', ({ connections, environment, com
   });
 });
 
+describe('an encrypted repository', () => {
+  const ENCRYPTION = `  encryption:
+    recipients: [{ fromFile: prod.pub.asc }]
+    privateKey: { fromFile: prod.key.asc }
+    passphrase: { fromFile: password }
+    signing: { privateKey: { fromFile: prod.key.asc }, passphrase: { fromEnv: PASSPHRASE } }
+    trustedSigners: [{ fromFile: prod.pub.asc }]
+`;
+  const COMMANDS: readonly (readonly string[])[] = [
+    ['keys', 'create', 'prod', '--passphrase-file', 'password'],
+    ['keys', 'create', 'prod', '--passphrase-env', 'PASSPHRASE'],
+    ['keys', 'create', 'json', '--passphrase-env', 'PASSPHRASE', '--output', 'json'],
+    ['keys', 'create', 'bare', '--no-passphrase'],
+    ['backup', 'take'],
+    ['check', '--output', 'json'],
+    ['keys', 'list'],
+    ['keys', 'list', '--output', 'json'],
+    ['status', '--output', 'json'],
+    ['restore', '--to', 'restored', '--output', 'json'],
+  ];
+
+  it('gives away neither private key nor passphrase, not even where keys are made or wrong', async () => {
+    const folder = path.join(place.folder, 'encrypted');
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'password'), `${CANARY}\n`);
+    writeFileSync(path.join(folder, 'other'), 'a wrong passphrase\n');
+    const policies = path.join(folder, 'policies.yaml');
+    const declare = (encryption: string): void =>
+      writeFileSync(policies, POLICY.replace('---', `${encryption}---`) + FROM_ENVIRONMENT);
+    declare(ENCRYPTION);
+    giveToServer(folder);
+    const environment = { URI: uri(server.port, 'postgres'), PASSPHRASE: CANARY, HOARD_DEBUG: '1' };
+    const outputs = new Map<string, string>();
+    const run = async (command: readonly string[]): Promise<number> => {
+      const { status, stdout, stderr } = await runHoard(['-f', policies, ...command], { cwd: folder, environment });
+      outputs.set(`${outputs.size}: hoard ${command.join(' ')}`, stdout + stderr);
+      return status;
+    };
+    const statuses: number[] = [];
+    for (const command of COMMANDS) statuses.push(await run(command));
+    // The second key is refused: it would replace the first.
+    expect(statuses).toEqual([0, 64, 0, 0, 0, 0, 0, 0, 0, 0]);
+    declare(ENCRYPTION.replace('fromFile: password', 'fromFile: other'));
+    expect([await run(['keys', 'list']), await run(['check']), await run(['restore', '--to', 'again'])]).toEqual([
+      0, 12, 12,
+    ]);
+
+    const secrets = ['prod', 'json', 'bare'].flatMap((name) => secretLines(path.join(folder, `${name}.key.asc`)));
+    expect(secrets.length).toBeGreaterThan(20);
+    for (const [command, text] of outputs) {
+      expectClean(command, text);
+      for (const line of secrets) expect(text.includes(line), `${command} shows a private key`).toBe(false);
+    }
+    for (const file of filesBelow(folder)) {
+      if (/\/(password|(prod|json|bare)\.key\.asc)$/.test(file)) continue;
+      const text = readFileSync(file, 'latin1');
+      expectClean(file, text);
+      for (const line of secrets) expect(text.includes(line), `${file} holds a private key`).toBe(false);
+    }
+  }, 180_000);
+});
+
+/** The lines of a private key that its public key does not have as well. */
+function secretLines(file: string): readonly string[] {
+  const open = new Set(readFileSync(file.replace('.key.', '.pub.'), 'utf8').split('\n'));
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line.length > 20 && !line.startsWith('-----') && !open.has(line));
+}
+
 /** The canary as it would stand in UTF-8 text, and in bytes read as Latin-1. */
 function expectClean(where: string, text: string): void {
   for (const form of FORMS) {

@@ -33,16 +33,18 @@ export async function signingKeyOf(key: Key, source: KeyText, at: Date): Promise
 
 async function whyUnfit(key: Key, at: Date, otherwise: string, error: unknown): Promise<string> {
   if (await key.isRevoked(undefined, undefined, at)) return 'was revoked';
-  const expired = (await expiryOf(key)).find((time) => time <= at);
+  const ends = await Promise.all([expiryOf(key, undefined), ...key.subkeys.map((subkey) => expiryOf(key, subkey))]);
+  const expired = ends.find((time) => time !== undefined && time <= at);
   if (expired) return `expired on ${expired.toISOString().slice(0, 10)}`;
   return `${otherwise}: ${reasonOf(error)}`;
 }
 
-/** When the key and its subkeys expire, as far as they do. */
-async function expiryOf(key: Key): Promise<readonly Date[]> {
+/** When the key and that part of it are used for the last time; undefined where they never expire. */
+export async function expiryOf(key: Key, used: Key | Subkey | undefined): Promise<Date | undefined> {
   const times = await Promise.all([
     key.getExpirationTime(),
-    ...key.subkeys.map((subkey) => subkey.getExpirationTime().catch(() => null)),
+    // A key that is its own part has been asked; a part that is not valid at all has no such time.
+    used === undefined || used === key ? null : (used as Subkey).getExpirationTime().catch(() => null),
   ]);
-  return times.filter((time) => time instanceof Date);
+  return times.filter((time) => time instanceof Date).sort((a, b) => a.getTime() - b.getTime())[0];
 }

@@ -31,7 +31,7 @@ export interface CheckedReport {
 }
 export interface CheckStepReport {
   /**
-   * Stable: open, format, write, create, read, range, clock, list, uploads, delete; connect, privileges, wal-level, wal-senders, archive-mode, archive-command, replication.
+   * Stable: open, format, write, create, read, range, clock, list, uploads, delete; recipient, signing-key, trusted-signer, private-key, key-expiry; connect, privileges, wal-level, wal-senders, archive-mode, archive-command, replication.
    */
   name: string;
   state: 'ok' | 'warning' | 'failed';

@@ -29,7 +29,7 @@ export interface SiteStatusReport {
    */
   drift: DriftReport[];
   /**
-   * What is worth knowing beyond what was observed: what is declared without effect in this version, sites that no policy declares.
+   * What is worth knowing beyond what was observed: what is declared without effect in this version, backups that only a retired key can open (with its fingerprint), sites that no policy declares.
    */
   notes: string[];
 }

@@ -335,6 +335,39 @@ describe('sites and targets', () => {
   });
 });
 
+describe('encryption', () => {
+  const KEY = '{ fromFile: a.asc }';
+  const encrypted = (name: string, keys: string, storage = S3): string =>
+    document('Repository', name, `${storage}\nencryption:\n  recipients: [${KEY}]\n${keys}`);
+  const SIGNS = `  signing: { privateKey: ${KEY} }`;
+  const TRUSTS = `  trustedSigners: [${KEY}]`;
+
+  it('signatures are to be checked by somebody', () => {
+    expect(found(encrypted('a', SIGNS))).toEqual([
+      '8:5-8:12 HRD109 what is stored is signed, and nobody checks the signatures | add encryption.trustedSigners with the public keys of those who sign',
+    ]);
+    expect(found(encrypted('a', `${SIGNS}\n${TRUSTS}`))).toEqual([]);
+    expect(found(encrypted('a', TRUSTS))).toEqual([]);
+  });
+
+  it('also by another repository in the same place, and not by one elsewhere', () => {
+    const codes = (storage: string): readonly string[] =>
+      found(encrypted('a', SIGNS), encrypted('b', TRUSTS, storage)).map((text) => text.split(' ')[1] ?? '');
+    expect(codes(S3)).toEqual(['HRD105']);
+    expect(codes('storage: { type: s3, region: x, bucket: other }')).toEqual(['HRD109']);
+  });
+
+  it('a passphrase needs a key', () => {
+    expect(found(encrypted('a', '  passphrase: { fromEnv: P }'))).toEqual([
+      '8:5-8:15 HRD110 the passphrase opens encryption.privateKey, which is not declared | declare the private key where restores run, or remove the passphrase; that of a signing key belongs below encryption.signing',
+    ]);
+    expect(found(encrypted('a', `  passphrase: { fromEnv: P }\n  privateKey: ${KEY}`))).toEqual([]);
+    expect(found(encrypted('a', `  signing: { privateKey: ${KEY}, passphrase: { fromEnv: P } }\n${TRUSTS}`))).toEqual(
+      [],
+    );
+  });
+});
+
 describe('suppressions', () => {
   const lint = (comment: string): readonly string[] =>
     found(policy(`backup: {}\n${comment}\nretention: { window: 7d }`));
