@@ -31,6 +31,7 @@ export async function openSessionKey(
   const message = await readMessage({ binaryMessage: Buffer.concat([...packets, NO_DATA]) }).catch((error: unknown) => {
     throw corrupt(`has session keys that cannot be read: ${reasonOf(error)}`, error);
   });
+  if (packets.length === 0) throw corrupt('is encrypted to no key');
   const wanted = message.getEncryptionKeyIDs().map((id) => id.toHex().toUpperCase());
   const ours = new Set(privateKeys.flatMap((key) => key.getKeyIDs().map((id) => id.toHex().toUpperCase())));
   const isForUs = wanted.some((id) => ours.has(id));
@@ -56,7 +57,7 @@ function missing(name: string, wanted: readonly string[], declared: readonly Pri
       ? 'no private key is declared here'
       : `declared here: ${declared.map(describeKey).join(', ')}`;
   return new Failure('key.missing', {
-    message: `${name} is encrypted to ${to || 'nobody'}; ${here}`,
+    message: `${name} is encrypted to ${to}; ${here}`,
     hint: 'declare the private key as spec.encryption.privateKey of the repository, where restores run; the file may hold several keys, also retired ones',
     ...(cause === undefined ? {} : { cause }),
   });
