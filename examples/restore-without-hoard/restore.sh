@@ -8,6 +8,7 @@
 #   SIGNER            fingerprint of the key that must have signed what is read; without it no signature is looked at
 #   GNUPGHOME         where gpg has its keys, where that is not ~/.gnupg
 #   PASSPHRASE_FILE   a file with the passphrase of the private key, where no gpg-agent can ask for it
+#   SNAPPY            a command that opens Snappy's framing format, from standard input to standard output, where that was used
 #   TMPDIR            room for the manifest three times, and 600 MB
 set -eu
 umask 077
@@ -26,6 +27,12 @@ fail() { say "$*" && exit "$failure"; }
 
 gpg() {
   command gpg --batch --quiet ${PASSPHRASE_FILE:+--pinentry-mode loopback --passphrase-file "$PASSPHRASE_FILE"} "$@"
+}
+
+# STORED OUTPUT
+snappy() {
+  [ -n "${SNAPPY:-}" ] || fail "SNAPPY is not set: it has to be a command that opens Snappy's framing format"
+  $SNAPPY <"$1" >"$2"
 }
 
 # FILE SHA256 NAME
@@ -47,7 +54,7 @@ open_object() {
   case ${1%.pgp} in
     *.zst) zstd -dqc <"$content" >"$2" || fail "zstd cannot open $1" ;;
     *.xz) xz -dqc <"$content" >"$2" || fail "xz cannot open $1" ;;
-    *.sz) python3 -m snappy -d "$content" "$2" || fail "snappy (Debian's python3-snappy) cannot open $1" ;;
+    *.sz) snappy "$content" "$2" || fail "snappy cannot open $1" ;;
     *.raw) cat "$content" >"$2" ;;
     *) fail "$1 is of a form that this script does not know" ;;
   esac
@@ -133,8 +140,9 @@ restore_chunks() {
   fi
   find "$scratch/chunks" -name '*.zst' -exec zstd -dq {} + || fail "zstd cannot open $pack"
   find "$scratch/chunks" -name '*.xz' -exec xz -dkq {} + || fail "xz cannot open $pack"
-  find "$scratch/chunks" -name '*.sz' -exec sh -c 'for f; do python3 -m snappy -d "$f" "${f%.sz}" || exit; done' sh {} + ||
-    fail "snappy (Debian's python3-snappy) cannot open $pack"
+  for chunk in "$scratch/chunks"/*.sz; do
+    if [ -e "$chunk" ]; then snappy "$chunk" "${chunk%.sz}" || fail "snappy cannot open $pack"; fi
+  done
   (cd "$scratch/chunks" && sha256sum --check --quiet ../hashes >&2) || fail "$pack is damaged"
   number=0
   while IFS=$tab read -r _ _ _ _ _ _ position path; do
@@ -230,6 +238,7 @@ restore_backup() {
 write_settings() {
   command=''
   for word in env ${GNUPGHOME:+"GNUPGHOME=$GNUPGHOME"} ${PASSPHRASE_FILE:+"PASSPHRASE_FILE=$PASSPHRASE_FILE"} ${signer:+"SIGNER=$signer"} \
+    ${SNAPPY:+"SNAPPY=$SNAPPY"} \
     "$(cd "$(dirname "$0")" && pwd)/$(basename "$0")" wal "$repository" "$(basename "$site")"; do
     command="$command'$(printf %s "$word" | sed "s/'/'\\\\''/g")' "
   done
