@@ -87,10 +87,10 @@ export async function storeFiles(work: FilesToStore): Promise<StoredFiles> {
   const closed = await writer.close();
   if (!end) throw new Failure('bug', { message: 'a manifest was written without its end' });
   requireFit(backup, end.position, label);
-  const { key, size, sha256, ...counts } = written;
+  const { key, size, sha256, inner, ...counts } = written;
   const packs = named.withSizes([...closed.packs, ...work.observed.packs]);
   return {
-    manifest: { key, size, sha256 },
+    manifest: { key, size, sha256, ...(inner && { inner }) },
     counts,
     packs,
     packBytes: closed.bytes,

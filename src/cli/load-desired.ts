@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Desired, DesiredSite, SiteName } from '../domain/desired.ts';
 import { Failure } from '../domain/failure.ts';
 import type { LoadedPolicies } from '../policy/load-policies.ts';
@@ -12,7 +13,7 @@ export async function loadDesired(context: CommandContext): Promise<Desired> {
 /** The same for the commands that PostgreSQL runs for every segment: unchanged policies are not checked again. */
 export async function loadDesiredQuickly(context: CommandContext): Promise<Desired> {
   const { loadPoliciesCached } = await import('../policy/desired-cache.ts');
-  const cache = { directory: context.cacheDirectory, version: context.toolVersion };
+  const cache = { directory: join(context.cacheDirectory, 'policies'), version: context.toolVersion };
   return requireDesired(context, await loadPoliciesCached(context.globals().policies, cache));
 }
 

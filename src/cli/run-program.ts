@@ -72,7 +72,7 @@ export async function runProgram(args: {
       },
     },
     workingDirectory: process.cwd(),
-    cacheDirectory: join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'hoard', 'policies'),
+    cacheDirectory: join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'hoard'),
     launcher: [process.execPath, fileURLToPath(LAUNCHER)],
     toolVersion,
     processId: process.pid,

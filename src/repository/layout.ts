@@ -32,7 +32,7 @@ const extensionOf = ({ codec, message }: StoredForm): string =>
   message ? `${CODEC_EXTENSION[codec]}.${MESSAGE_EXTENSION}` : CODEC_EXTENSION[codec];
 
 /** The form of a stored name, from its extensions; undefined where this version does not know them. */
-export function formOf(extensions: string): StoredForm | undefined {
+function formOf(extensions: string): StoredForm | undefined {
   const message = extensions.endsWith(`.${MESSAGE_EXTENSION}`);
   const extension = message ? extensions.slice(0, -MESSAGE_EXTENSION.length - 1) : extensions;
   const codec = CODEC_NAMES.find((name) => CODEC_EXTENSION[name] === extension);

@@ -38,7 +38,7 @@ export async function loadChunkIndex(
         const index = await indexOf(read(repo, marker, signal), isUsable);
         return { index, encryptedTo: (backup) => encryptedTo.get(backup), unreadable };
       } catch (error) {
-        if (isFailure(error, 'key.missing', 'key.passphrase', 'key.unusable')) unreadable ??= id;
+        if (isFailure(error, 'key.missing', 'key.passphrase', 'key.unusable', 'secret.unavailable')) unreadable ??= id;
         else if (!isFailure(error, ...PASSED_OVER)) throw error;
       }
     }

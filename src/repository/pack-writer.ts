@@ -17,7 +17,7 @@ export interface ChunkLocation {
 }
 
 /** Room for a frame in a pack. */
-export interface PackSpace {
+interface PackSpace {
   /** What the frame has to be encrypted with; undefined where the pack is not encrypted. */
   readonly sessionKey: Uint8Array | undefined;
 }

@@ -60,6 +60,7 @@ class Pair {
 
   async #pass(bytes: Uint8Array, to: Socket, direction: 'up' | 'down'): Promise<void> {
     const fault = this.#fault();
+    this.#faults.passed += 1;
     if (fault === undefined) return write(to, bytes);
     switch (fault.kind) {
       case 'latency':

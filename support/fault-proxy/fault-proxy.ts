@@ -8,6 +8,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly port: number;
   /** How often faults struck, by kind. */
   readonly struck: Readonly<Record<string, number>>;
+  /** Pieces of data that came by so far. */
+  readonly passed: number;
   /** From now on, also for connections that are open; undefined: none. Replaces the fault before. */
   inject(fault: Fault | undefined): void;
 }
@@ -35,6 +37,9 @@ export async function startFaultProxy({ target, protocol = 'tcp', seed = 1 }: Fa
   return {
     port: connections.port,
     struck: faults.struck,
+    get passed() {
+      return faults.passed;
+    },
     inject(fault): void {
       if (fault !== undefined && protocol === 'tcp' && !isConnectionFault(fault)) {
         throw new Error(`a proxy of bytes knows no fault "${fault.kind}"`);

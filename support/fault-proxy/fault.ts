@@ -56,6 +56,8 @@ export function isConnectionFault(fault: Fault): fault is ConnectionFault {
 /** The fault of the moment, whether it strikes, and how often it has. */
 export class FaultSource {
   readonly struck: Record<string, number> = {};
+  /** Pieces of data that came by, whether there was a fault or not. */
+  passed = 0;
   readonly #random: () => number;
   #fault: Fault | undefined;
   #left = 0;

@@ -52,7 +52,14 @@ function passOn(asked: IncomingMessage, answer: ServerResponse, { target, agent,
     // Swift sends an end of chunks after answers that have no body: the answer is whole all the same.
     if (answered?.complete !== true) broken();
   });
-  answer.once('close', () => passed.destroy());
+  // Not a pipeline: where the server answers and ends before it has read all, that would leave `asked` unread for ever, and with it the
+  // next request on the same connection.
+  asked.pipe(passed);
+  answer.once('close', () => {
+    asked.unpipe(passed);
+    asked.resume();
+    passed.destroy();
+  });
   const losesAnswer = fault?.kind === 'lose-answer' && faults.strikes(fault);
   if (fault?.kind === 'reset-request') {
     breakAfter(asked, fault, faults, () => {
@@ -76,7 +83,6 @@ function passOn(asked: IncomingMessage, answer: ServerResponse, { target, agent,
     answer.writeHead(found.statusCode ?? 500, found.statusMessage ?? '', found.rawHeaders);
     pipeline(found, answer, () => undefined);
   });
-  pipeline(asked, passed, () => undefined);
 }
 
 function breakAfter(

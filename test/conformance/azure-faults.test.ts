@@ -5,17 +5,18 @@ import { createTransferLimits } from '../../src/storage/remote/transfer-limits.t
 import { hasAzurite, startAzurite } from '../../support/servers/azurite.ts';
 import { azureContext, declaredAzure } from './azure-declared.ts';
 import { faultConformance } from './faults.ts';
+import type { FaultyBackend } from './faulty-backend.ts';
+import { conformanceUnderAttack } from './under-attack.ts';
 
 const where = hasAzurite() ? '' : ': support/azurite is not installed';
 
 describe.skipIf(!hasAzurite())(`Azure on azurite${where}`, () => {
-  faultConformance('a container', async () => {
+  const start = async (): Promise<FaultyBackend> => {
     const server = await startAzurite();
     await server.makeContainer('faults');
     const context = azureContext(server);
     return {
       port: server.port,
-      protocol: 'http',
       kill: () => server.kill(),
       restart: () => server.restart(),
       open: async (port) => {
@@ -29,5 +30,7 @@ describe.skipIf(!hasAzurite())(`Azure on azurite${where}`, () => {
       },
       remove: async () => server[Symbol.asyncDispose](),
     };
-  });
+  };
+  faultConformance('a container', 'http', start);
+  conformanceUnderAttack('a container', 'http', start);
 });

@@ -2,32 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Failure } from '../../src/domain/failure.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { prefixedStore } from '../../src/storage/prefixed-store.ts';
-import type { Fault } from '../../support/fault-proxy/fault.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy/fault-proxy.ts';
 import { bodyOf, bytesOf, NEVER, pattern } from './bodies.ts';
-
-/** A server, and how its store is opened at an address that may be that of a proxy before it. */
-export interface FaultyBackend {
-  readonly port: number;
-  readonly protocol: 'tcp' | 'http';
-  open(port: number): Promise<ObjectStore>;
-  remove(): Promise<void>;
-  readonly kill?: () => Promise<void>;
-  readonly restart?: () => Promise<void>;
-  /** Those that only this backend can have. */
-  readonly faults?: readonly NamedFault[];
-}
-
-interface NamedFault {
-  readonly name: string;
-  readonly fault: Fault;
-  /** It passes, or strikes so seldom, that nothing may fail in the end. */
-  readonly passes: boolean;
-}
+import { type FaultyBackend, type NamedFault, type Protocol, THOROUGH } from './faulty-backend.ts';
 
 const MIB = 1024 ** 2;
 const options = { signal: NEVER };
-const THOROUGH = process.env['HOARD_TEST_FAULTS'] === 'all';
 
 /** Faults of any server. */
 const BYTES: readonly NamedFault[] = [
@@ -67,6 +47,22 @@ const REQUESTS: readonly NamedFault[] = [
   { name: 'credentials refused', fault: { kind: 'answer', status: 403 }, passes: false },
 ];
 
+/** Each costs the minute after which a connection counts as stalled. */
+const STALLS: readonly NamedFault[] = [
+  {
+    name: 'requests that come to a trickle',
+    fault: { kind: 'rate', direction: 'up', bytesPerSecond: 300, after: 60_000, count: 2 },
+    passes: true,
+  },
+  {
+    name: 'answers that come to a trickle',
+    fault: { kind: 'rate', direction: 'down', bytesPerSecond: 300, after: 60_000, count: 2 },
+    passes: true,
+  },
+  { name: 'connections that go silent', fault: { kind: 'black-hole', count: 2 }, passes: true },
+];
+
+/** Where there are many connections and requests. */
 const OFTEN: readonly NamedFault[] = [
   { name: 'every third answer lost', fault: { kind: 'lose-answer', chance: 0.33 }, passes: false },
   { name: 'every third request refused', fault: { kind: 'answer', status: 503, chance: 0.33 }, passes: false },
@@ -79,8 +75,15 @@ const OFTEN: readonly NamedFault[] = [
   },
 ];
 
+const faultsOf = (protocol: Protocol): readonly NamedFault[] => [
+  ...BYTES,
+  ...(protocol === 'http' ? REQUESTS : []),
+  ...(THOROUGH ? STALLS : []),
+  ...(THOROUGH && protocol === 'http' ? OFTEN : []),
+];
+
 /** What holds under every fault: nothing is lost, doubled, wrong, or reported as stored when it is not. */
-export function faultConformance(name: string, start: () => Promise<FaultyBackend>): void {
+export function faultConformance(name: string, protocol: Protocol, start: () => Promise<FaultyBackend>): void {
   describe(`${name} under faults`, () => {
     let backend: FaultyBackend;
     let proxy: FaultProxy;
@@ -89,7 +92,7 @@ export function faultConformance(name: string, start: () => Promise<FaultyBacken
     let run = 0;
     beforeAll(async () => {
       backend = await start();
-      proxy = await startFaultProxy({ target: { host: '127.0.0.1', port: backend.port }, protocol: backend.protocol });
+      proxy = await startFaultProxy({ target: { host: '127.0.0.1', port: backend.port }, protocol });
       direct = await backend.open(backend.port);
       faulty = await backend.open(proxy.port);
     });
@@ -120,11 +123,8 @@ export function faultConformance(name: string, start: () => Promise<FaultyBacken
       expect(proxy.struck[kind] ?? 0, 'the fault never struck').toBeGreaterThan(before);
     };
 
-    // What a backend has is known only once it has been started.
-    const known = [...BYTES, ...REQUESTS, ...(THOROUGH ? OFTEN : [])];
-    // Each of three faults may cost the minute after which a connection counts as stalled.
-    test.for(known)('$name', { timeout: 300_000 }, async (fault, { skip }) => {
-      if (backend.protocol === 'tcp' && !BYTES.includes(fault)) skip('not HTTP');
+    // Each of three faults may cost the minute after which a connection counts as stalled, and more on a busy machine.
+    test.for(faultsOf(protocol))('$name', { timeout: 600_000 }, async (fault) => {
       await inject(fault);
     });
 
@@ -132,12 +132,10 @@ export function faultConformance(name: string, start: () => Promise<FaultyBacken
       for (const fault of backend.faults ?? []) await inject(fault);
     });
 
-    test('a server that is killed and started again', { timeout: 120_000 }, async ({ skip }) => {
-      const { kill, restart } = backend;
-      if (kill === undefined || restart === undefined) skip('this server keeps nothing');
+    test('a server that is killed and started again', { timeout: 120_000 }, async () => {
       await under(async () => {
-        await kill?.();
-        await restart?.();
+        await backend.kill();
+        await backend.restart();
       }, true);
     });
   });

@@ -40,8 +40,10 @@ export function declaredS3(place: S3Place, bucket: string, change: Partial<Desir
   };
 }
 
-export function s3Context(place: S3Place, environment: Readonly<Record<string, string>> = {}): StorageContext {
-  const all = { S3_ACCESS_KEY: place.accessKey, S3_SECRET_KEY: place.secretKey, ...environment };
-  const effects = createSystemEffects({ environment: all, reporter: { report: () => undefined }, signal: NEVER });
-  return { ...effects, secrets: createSecretResolver(all) };
+/** The environment is read at each use, so a test may change it. */
+export function s3Context(place: S3Place, environment: Record<string, string> = {}): StorageContext {
+  environment['S3_ACCESS_KEY'] ??= place.accessKey;
+  environment['S3_SECRET_KEY'] ??= place.secretKey;
+  const effects = createSystemEffects({ environment, reporter: { report: () => undefined }, signal: NEVER });
+  return { ...effects, secrets: createSecretResolver(environment) };
 }

@@ -85,6 +85,11 @@ describe.skipIf(!isCephInstalled())(`The S3 driver on a real Ceph${where}`, () =
   };
   const read = async (driver: StoreDriver, key: string): Promise<Buffer> =>
     bytesOf((await driver.read(key, { ...options, range: undefined, version: undefined })).body);
+  /** What a look by a new driver with this key comes to. */
+  const head = async (bucket: string, key: string): Promise<unknown> => {
+    const driver = await driverOf(bucket, {}, { S3_ACCESS_KEY: key, S3_SECRET_KEY: key });
+    return driver.head('none', options).catch((error: unknown) => error);
+  };
   const keysBelow = async (driver: StoreDriver, prefix: string): Promise<string[]> =>
     (await driver.listPage(prefix, { ...options, startAfter: undefined, continuation: undefined })).objects.map(
       ({ key }) => key,
@@ -406,25 +411,32 @@ describe.skipIf(!isCephInstalled())(`The S3 driver on a real Ceph${where}`, () =
     });
 
     test('a rotated key is used as soon as the old one was refused', async () => {
-      const environment = { S3_SECRET_KEY: 'an-old-secret' };
-      const context = s3Context(ceph);
-      const secrets = { ...context.secrets };
-      let secret = environment.S3_SECRET_KEY;
-      const rotating = await openS3Driver(declaredS3(ceph, 'plain'), {
-        ...context,
-        secrets: {
-          known: () => secrets.known(),
-          resolve: async (reference, signal) => {
-            const { createSecretResolver } = await import('../../src/policy/secret-resolver.ts');
-            const now = { S3_ACCESS_KEY: ceph.accessKey, S3_SECRET_KEY: secret };
-            return createSecretResolver(now).resolve(reference, signal);
-          },
-        },
-      });
-      open.push(rotating);
+      const environment: Record<string, string> = { S3_SECRET_KEY: 'an-old-secret' };
+      const rotating = await driverOf('plain', {}, environment);
       await expect(rotating.putWhole('rotated', bodyOf('x'), put())).rejects.toMatchObject({ code: 'store.denied' });
-      secret = ceph.secretKey;
+      environment['S3_SECRET_KEY'] = ceph.secretKey;
       await rotating.putWhole('rotated', bodyOf('x'), put());
+    });
+
+    test('a key that is taken away in the middle is no failure where its successor lies in its place', async () => {
+      const key = (what: string, id: string): readonly string[] => ['key', what, '--uid=rotated', `--access-key=${id}`];
+      await ceph.admin(['user', 'create', '--uid=rotated', '--display-name=r', '--access-key=old', '--secret=old']);
+      const old = ceph.client({ accessKeyId: 'old', secretAccessKey: 'old' });
+      await old.send(new CreateBucketCommand({ Bucket: 'rotated' }));
+      old.destroy();
+      const environment: Record<string, string> = { S3_ACCESS_KEY: 'old', S3_SECRET_KEY: 'old' };
+      const driver = await driverOf('rotated', {}, environment);
+      const upload = await driver.beginUpload('a', { ...put(), size: undefined });
+      const parts = [pattern(5 * MIB, 1), pattern(77, 2)];
+      await upload.putPart({ index: 0, offset: 0, last: false }, bodyOf(parts[0] ?? ''), options);
+      await ceph.admin([...key('create', 'new'), '--secret=new', '--key-type=s3']);
+      await ceph.admin([...key('rm', 'old'), '--key-type=s3']);
+      await expect.poll(async () => codeOf(await head('rotated', 'old'))).toBe('store.denied');
+      environment['S3_ACCESS_KEY'] = 'new';
+      environment['S3_SECRET_KEY'] = 'new';
+      await upload.putPart({ index: 1, offset: 5 * MIB, last: true }, bodyOf(parts[1] ?? ''), options);
+      expect(await upload.complete(options)).toMatchObject({ size: 5 * MIB + 77 });
+      expect((await read(driver, 'a')).equals(Buffer.concat(parts))).toBe(true);
     });
 
     test('a clock that is an hour off is named, every time', async () => {

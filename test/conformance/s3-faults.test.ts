@@ -5,19 +5,20 @@ import { createTransferLimits } from '../../src/storage/remote/transfer-limits.t
 import { openS3Driver } from '../../src/storage/s3/s3-driver.ts';
 import { isCephInstalled, startCeph } from '../../support/servers/ceph.ts';
 import { faultConformance } from './faults.ts';
+import type { FaultyBackend } from './faulty-backend.ts';
 import { declaredS3, s3Context } from './s3-declared.ts';
+import { conformanceUnderAttack } from './under-attack.ts';
 
 const where = isCephInstalled() ? '' : ': radosgw, ceph-mon and ceph-osd are not installed';
 const ERROR = '<?xml version="1.0"?><Error><Code>InternalError</Code><Message>try again</Message></Error>';
 
 describe.skipIf(!isCephInstalled())(`S3 on a real Ceph${where}`, () => {
-  faultConformance('a bucket', async () => {
+  const start = async (): Promise<FaultyBackend> => {
     const ceph = await startCeph();
     await ceph.makeBucket('faults');
     const context = s3Context(ceph);
     return {
       port: Number(new URL(ceph.endpoint).port),
-      protocol: 'http',
       kill: () => ceph.kill(),
       restart: () => ceph.restart(),
       open: async (port) => {
@@ -45,5 +46,7 @@ describe.skipIf(!isCephInstalled())(`S3 on a real Ceph${where}`, () => {
         },
       ],
     };
-  });
+  };
+  faultConformance('a bucket', 'http', start);
+  conformanceUnderAttack('a bucket', 'http', start);
 });

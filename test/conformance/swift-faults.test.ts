@@ -5,18 +5,19 @@ import { createTransferLimits } from '../../src/storage/remote/transfer-limits.t
 import { openSwiftDriver } from '../../src/storage/swift/swift-driver.ts';
 import { startSwift, swiftInstalled } from '../../support/servers/swift.ts';
 import { faultConformance } from './faults.ts';
+import type { FaultyBackend } from './faulty-backend.ts';
 import { declaredSwift, swiftContext } from './swift-declared.ts';
+import { conformanceUnderAttack } from './under-attack.ts';
 
 const where = swiftInstalled() ? '' : ': the servers of Swift and memcached are not installed';
 
 describe.skipIf(!swiftInstalled())(`OpenStack Swift${where}`, () => {
-  faultConformance('a container', async () => {
+  const start = async (): Promise<FaultyBackend> => {
     const swift = await startSwift();
     await swift.makeContainer('faults');
     const context = swiftContext(swift.key);
     return {
       port: Number(new URL(swift.origin).port),
-      protocol: 'http',
       kill: () => swift.kill(),
       restart: () => swift.restart(),
       open: async (port) => {
@@ -34,5 +35,7 @@ describe.skipIf(!swiftInstalled())(`OpenStack Swift${where}`, () => {
       },
       remove: async () => swift[Symbol.asyncDispose](),
     };
-  });
+  };
+  faultConformance('a container', 'http', start);
+  conformanceUnderAttack('a container', 'http', start);
 });

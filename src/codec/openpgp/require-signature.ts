@@ -29,19 +29,24 @@ export async function requireSignature(
   });
 }
 
-/** Binary documents (RFC 9580, section 5.2.1.1); a signature of text is over other bytes than these. */
-const BINARY = 0;
-
 /** The package checks the signature of a hash that was made while the content went by, as it does for its own streams. */
-type Prehashed = SignaturePacket & { hashed?: Uint8Array };
+interface Prehashed {
+  hashed?: Uint8Array;
+}
 
 async function verified({ body, hash }: FoundSignature, trusted: readonly Key[]): Promise<SignaturePacket> {
-  const { readSignature } = await import('openpgp');
+  const { enums, readSignature } = await import('openpgp');
   const { packets } = await readSignature({
     binarySignature: Buffer.concat([packetHeader(TYPE.signature, body.length), body]),
   });
-  const signature = packets[0] as Prehashed | undefined;
-  if (signature?.version !== 4 || signature.signatureType !== BINARY || !signature.signatureData || !hash) {
+  const signature: (SignaturePacket & Prehashed) | undefined = packets[0];
+  // A signature of text is over other bytes than these (RFC 9580, section 5.2.1.2).
+  if (
+    signature?.version !== 4 ||
+    signature.signatureType !== enums.signature.binary ||
+    !signature.signatureData ||
+    !hash
+  ) {
     throw new Error('it is of a kind that hoard does not read');
   }
   const { created, issuerKeyID, signatureData } = signature;
@@ -53,6 +58,6 @@ async function verified({ body, hash }: FoundSignature, trusted: readonly Key[])
   if (!signer) throw new Error(`key ${issuerKeyID.toHex().toUpperCase()} is not trusted`);
   // Whether the key was valid when it signed; what it signed then stays good when it expires.
   const { keyPacket } = await signer.getSigningKey(issuerKeyID, created);
-  await signature.verify(keyPacket, BINARY, new Uint8Array(0));
+  await signature.verify(keyPacket, enums.signature.binary, new Uint8Array(0));
   return signature;
 }

@@ -6,8 +6,11 @@ import type { StorageContext } from '../storage-context.ts';
 export interface S3Credentials {
   /** What the SDK asks for every request. */
   readonly provide: () => Promise<SdkCredentials>;
-  /** The store refused them: the next request reads them again, because they may have been rotated. */
-  forget(): void;
+  /**
+   * The store refused `before`: reads them once more, because a session token may have ended or a key been rotated. Whether they are
+   * others by now, so that the request is worth sending again.
+   */
+  renew(before: SdkCredentials): Promise<boolean>;
   /** Which secret reference an error code of the store is about; never a value. */
   blame(code: string | undefined): string;
 }
@@ -45,21 +48,29 @@ export function declaredCredentials(
       expiration: new Date(0),
     };
   };
+  const provide = async (): Promise<SdkCredentials> => {
+    const now = context.clock.now();
+    if (kept === undefined || now - kept.at > KEEP_MILLISECONDS) {
+      const values = resolve();
+      kept = { at: now, values };
+      // A failed look-up is not kept.
+      values.catch(() => {
+        if (kept?.values === values) kept = undefined;
+      });
+    }
+    return kept.values;
+  };
   return {
-    provide: () => {
-      const now = context.clock.now();
-      if (kept === undefined || now - kept.at > KEEP_MILLISECONDS) {
-        const values = resolve();
-        kept = { at: now, values };
-        // A failed look-up is not kept.
-        values.catch(() => {
-          if (kept?.values === values) kept = undefined;
-        });
-      }
-      return kept.values;
-    },
-    forget() {
-      kept = undefined;
+    provide,
+    async renew(before) {
+      // Another request that was refused may have read them meanwhile.
+      if (kept === undefined || (await kept.values) === before) kept = undefined;
+      const now = await provide();
+      return (
+        now.accessKeyId !== before.accessKeyId ||
+        now.secretAccessKey !== before.secretAccessKey ||
+        now.sessionToken !== before.sessionToken
+      );
     },
     blame(code) {
       if (code === 'SignatureDoesNotMatch') return describeSecretReference(secretAccessKey);

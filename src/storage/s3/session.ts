@@ -1,6 +1,7 @@
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { DesiredS3 } from '../../domain/desired-storage.ts';
 import { type Failure, isFailure } from '../../domain/failure.ts';
+import { orAbort } from '../abortable.ts';
 import type { HttpAgents } from '../http/agents.ts';
 import type { StorageContext } from '../storage-context.ts';
 import { declaredCredentials } from './credentials.ts';
@@ -63,18 +64,26 @@ export async function openSession(storage: DesiredS3, context: StorageContext, a
     context,
     description,
     async send(call, signal, request) {
-      signal.throwIfAborted();
-      try {
-        return await request(client, { abortSignal: signal });
-      } catch (error) {
+      const once = async (): Promise<Awaited<ReturnType<typeof request>>> => {
         signal.throwIfAborted();
-        const failure = s3Failure(error, call, around);
-        if (isFailure(failure, 'store.denied')) {
-          credentials?.forget();
+        try {
+          return await request(client, { abortSignal: signal });
+        } catch (error) {
+          signal.throwIfAborted();
+          const failure = s3Failure(error, call, around);
           // The SDK would silently correct a wrong clock from the second request on: with it, object locks would be wrong as well.
-          client.config.systemClockOffset = 0;
+          if (isFailure(failure, 'store.denied')) client.config.systemClockOffset = 0;
+          throw failure;
         }
-        throw failure;
+      };
+      signal.throwIfAborted();
+      if (credentials === undefined) return once();
+      const used = await orAbort(credentials.provide(), signal);
+      try {
+        return await once();
+      } catch (error) {
+        if (!isFailure(error, 'store.denied') || !(await orAbort(credentials.renew(used), signal))) throw error;
+        return once();
       }
     },
     refusal: (call, code, message) => answerFailure({ status: 500, code, message }, call, around),

@@ -32,6 +32,7 @@ afterEach(async () => {
 async function scripted(
   answers: readonly Answer[],
   change: Partial<DesiredS3> = {},
+  environment: Record<string, string> = { TOKEN: 'session' },
 ): Promise<{ readonly driver: StoreDriver; readonly requests: readonly Request[] }> {
   const requests: Request[] = [];
   const left = [...answers];
@@ -50,7 +51,7 @@ async function scripted(
     accessKey: 'access',
     secretKey: 'hush',
   };
-  const driver = await openS3Driver(declaredS3(place, 'bucket', change), s3Context(place, { TOKEN: 'session' }));
+  const driver = await openS3Driver(declaredS3(place, 'bucket', change), s3Context(place, environment));
   cleanups.push(async () => {
     await driver.close();
     server.closeAllConnections();
@@ -295,6 +296,33 @@ describe('what the policy declares', () => {
       code: 'store.denied',
       hint: expect.stringContaining('spec.storage.credentials'),
     });
+  });
+
+  test('a session token that has expired is read again, and the request sent again where there is a new one', async () => {
+    const credentials = {
+      accessKeyId: key,
+      secretAccessKey: secret,
+      sessionToken: { kind: 'env', name: 'TOKEN' },
+    } as const;
+    const environment: Record<string, string> = { TOKEN: 'first' };
+    const expired = status(400, 'ExpiredToken');
+    const answers = [stored, expired, expired, stored, stored, expired, expired, stored];
+    const { driver, requests } = await scripted(answers, { credentials }, environment);
+    const tokens = (): unknown[] => requests.map(({ headers }) => headers['x-amz-security-token']);
+    await driver.putWhole('a', one, put);
+    environment['TOKEN'] = 'second';
+    // Both were signed with the first one, which is kept for a while.
+    await Promise.all([driver.putWhole('a', one, put), driver.putWhole('b', one, put)]);
+    expect(tokens()).toEqual(['first', 'first', 'first', 'second', 'second']);
+    expect(await failureOf(driver.putWhole('a', one, put))).toMatchObject({
+      code: 'store.denied',
+      hint: expect.stringContaining('environment variable TOKEN'),
+    });
+    // The same token is not worth another request.
+    expect(tokens()).toHaveLength(6);
+    environment['TOKEN'] = 'third';
+    await driver.putWhole('a', one, put);
+    expect(tokens().slice(6)).toEqual(['second', 'third']);
   });
 
   test('a secret that is not there is said before anything is sent', async () => {

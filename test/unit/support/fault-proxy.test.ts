@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import { createServer } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../../support/fault-proxy/fault-proxy.ts';
@@ -108,6 +109,43 @@ describe('the fault proxy', () => {
     expect((await ask()).body.length).toBe(1_000_000);
     proxy.inject({ kind, after: 100, count: 1 });
     expect((await ask('PUT', MEGABYTE)).body.toString()).toBe('done');
+  });
+
+  test('goes on with a connection whose request was answered before its body had come', async () => {
+    // As Swift does where a container is missing: it answers, and ends the connection without having read the body.
+    const early = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        socket.pause();
+        socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone', () =>
+          setTimeout(() => socket.destroy(), 50),
+        );
+      });
+    });
+    early.listen(0, '127.0.0.1');
+    await once(early, 'listening');
+    const address = early.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const before = await startFaultProxy({ target: { host: '127.0.0.1', port }, protocol: 'http' });
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      for (const body of [Buffer.alloc(5_000_000), MEGABYTE, undefined]) {
+        const asked = http.request({ host: '127.0.0.1', port: before.port, method: 'PUT', agent, timeout: 5000 });
+        const timedOut = once(asked, 'timeout').then(() => 'nothing moved for 5 seconds');
+        const all = Promise.all([once(asked, 'response'), once(asked, 'finish')]);
+        asked.end(body);
+        const answered: unknown = await Promise.race([all, timedOut]);
+        const message: unknown = Array.isArray(answered) ? answered[0]?.[0] : answered;
+        if (!(message instanceof http.IncomingMessage)) throw new Error(String(message));
+        expect(message.statusCode).toBe(404);
+        message.resume();
+        await once(message, 'close');
+      }
+    } finally {
+      agent.destroy();
+      await before[Symbol.asyncDispose]();
+      early.close();
+    }
   });
 
   test('breaks a request in its body', async () => {
