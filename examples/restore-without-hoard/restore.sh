@@ -239,7 +239,7 @@ write_settings() {
   command=''
   for word in env ${GNUPGHOME:+"GNUPGHOME=$GNUPGHOME"} ${PASSPHRASE_FILE:+"PASSPHRASE_FILE=$PASSPHRASE_FILE"} ${signer:+"SIGNER=$signer"} \
     ${SNAPPY:+"SNAPPY=$SNAPPY"} \
-    "$(cd "$(dirname "$0")" && pwd)/$(basename "$0")" wal "$repository" "$(basename "$site")"; do
+    sh "$(cd "$(dirname "$0")" && pwd)/$(basename "$0")" wal "$repository" "$(basename "$site")"; do
     command="$command'$(printf %s "$word" | sed "s/'/'\\\\''/g")' "
   done
   settings=$directory/postgresql.auto.conf
