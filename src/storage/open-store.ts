@@ -1,5 +1,5 @@
 import type { DesiredRepository } from '../domain/desired.ts';
-import { Failure, unreachable } from '../domain/failure.ts';
+import { unreachable } from '../domain/failure.ts';
 import { DEFAULTS } from '../policy/convert/defaults.ts';
 import { orAbort } from './abortable.ts';
 import { limitedStore } from './limited-store.ts';
@@ -13,10 +13,9 @@ import type { StorageContext } from './storage-context.ts';
 
 /**
  * The store of a repository, seen below the repository's prefix. Opening creates nothing and needs no store to be there: every
- * operation on a missing one throws `store.absent`. Throws `policy.unsupported` for what this version cannot do yet.
+ * operation on a missing one throws `store.absent`.
  */
 export async function openStore(repository: DesiredRepository, context: StorageContext): Promise<ObjectStore> {
-  requireUsable(repository);
   const whole = await openWhole(repository, context);
   const store = repository.notify === undefined ? whole : notifyingStore(whole, repository.notify, context);
   return prefixedStore(store, repository.prefix);
@@ -32,7 +31,6 @@ export async function createStore(
   context: StorageContext,
   signal: AbortSignal,
 ): Promise<void> {
-  requireUsable(repository);
   if (repository.storage.type === 'local') {
     const { createLocalStore } = await import('./local/local-store.ts');
     await createLocalStore(repository.storage.directory);
@@ -95,16 +93,5 @@ async function openDriver(
       return (await import('./sftp/sftp-driver.ts')).openSftpDriver(storage, context);
     default:
       return unreachable(storage);
-  }
-}
-
-function requireUsable({ name, compression }: DesiredRepository): void {
-  const refuse = (what: string, hint: string): Failure =>
-    new Failure('policy.unsupported', {
-      message: `the repository "${name}" declares ${what}, which this version cannot do yet`,
-      hint,
-    });
-  if (compression.algorithm !== 'zstd' && compression.algorithm !== 'none') {
-    throw refuse(`compression by ${compression.algorithm}`, 'use spec.compression.algorithm zstd or none');
   }
 }
