@@ -124,11 +124,20 @@ describe.skipIf(!isCephInstalled())(`The S3 driver on a real Ceph${where}`, () =
 
     test('a body that was damaged on its way is refused', async () => {
       const driver = await driverOf();
-      const body = bodyOf(pattern(50_000));
-      // What the checksum was taken of is not what is sent: the bytes change between the two.
-      const sent = driver.putWhole('damaged', body, put());
-      body.pieces[0]?.fill(0);
+      const whole = pattern(50_000);
+      const pieces = [whole.subarray(0, 30_000), whole.subarray(30_000)];
+      // What the checksum was taken of is not what is sent: whoever reads the second time gets other bytes.
+      let readings = 0;
+      Object.defineProperty(pieces, Symbol.iterator, {
+        *value(): Generator<Uint8Array> {
+          readings += 1;
+          yield readings === 1 ? whole.subarray(0, 30_000) : Buffer.alloc(30_000);
+          yield whole.subarray(30_000);
+        },
+      });
+      const sent = driver.putWhole('damaged', { pieces, length: whole.length }, put());
       await expect(sent).rejects.toMatchObject({ code: 'store.unavailable' });
+      expect(readings).toBeGreaterThan(1);
       expect(await driver.head('damaged', options)).toBeUndefined();
     });
   });
