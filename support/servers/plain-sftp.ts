@@ -20,6 +20,7 @@ import os from 'node:os';
 import path from 'node:path';
 import ssh2, { type Attributes, type Connection, type SFTPWrapper } from 'ssh2';
 import { errorCode } from '../../src/domain/error-code.ts';
+import { newSshKey } from './ssh-key.ts';
 
 /** An SFTP server in this process over a real directory, without a single extension; the password is `secret`. It fails as it is told to. */
 export interface PlainSftp extends AsyncDisposable {
@@ -36,7 +37,7 @@ const FLAG = { write: 0x02, create: 0x08, exclusive: 0x20 };
 
 export async function startPlainSftp(): Promise<PlainSftp> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hoard-plain-sftp-'));
-  const key = ssh2.utils.generateKeyPairSync('ed25519');
+  const key = newSshKey();
   writeFileSync(path.join(folder, 'host.pub'), key.public);
   mkdirSync(path.join(folder, 'stores'));
   const faults: Faults = { left: Number.POSITIVE_INFINITY, refusal: undefined };

@@ -4,8 +4,8 @@ import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import ssh2 from 'ssh2';
 import { freePort, watch } from '../server-process.ts';
+import { newSshKey } from './ssh-key.ts';
 
 const PROGRAM = '/usr/bin/rclone';
 
@@ -21,7 +21,7 @@ export interface RcloneSftp extends AsyncDisposable {
 export async function startRcloneSftp(): Promise<RcloneSftp> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hoard-rclone-'));
   const file = (name: string): string => path.join(folder, name);
-  const key = ssh2.utils.generateKeyPairSync('ed25519');
+  const key = newSshKey();
   writeFileSync(file('host'), key.private, { mode: 0o600 });
   writeFileSync(file('host.pub'), key.public);
   mkdirSync(file('stores'));

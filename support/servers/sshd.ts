@@ -6,8 +6,8 @@ import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import ssh2 from 'ssh2';
 import { childrenOf, freePort, watch } from '../server-process.ts';
+import { newSshKey } from './ssh-key.ts';
 
 const PROGRAM = '/usr/sbin/sshd';
 const SFTP_SERVER = '/usr/lib/openssh/sftp-server';
@@ -103,15 +103,7 @@ Subsystem sftp ${subsystem}
 }
 
 function makeKey(file: string, type: 'ed25519' | 'rsa', passphrase?: string): void {
-  const { generateKeyPairSync, parseKey } = ssh2.utils;
-  const generate = (): { readonly private: string; readonly public: string } => {
-    if (type === 'rsa') return generateKeyPairSync('rsa', { bits: 2048 });
-    if (passphrase === undefined) return generateKeyPairSync('ed25519');
-    return generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-cbc', rounds: 16 });
-  };
-  let key = generate();
-  // One in 200 of the keys that ssh2 1.17 makes it cannot read itself (those of ssh-keygen it can).
-  while (parseKey(key.private, passphrase) instanceof Error) key = generate();
+  const key = newSshKey(type, passphrase);
   writeFileSync(file, key.private, { mode: 0o600 });
   writeFileSync(`${file}.pub`, `${key.public} hoard-test\n`);
 }
