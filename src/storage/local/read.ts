@@ -16,9 +16,8 @@ export async function readObject(root: LocalRoot, key: string, options: GetOptio
   const path = objectPath(root, key);
   checkRange(options.range);
   options.signal.throwIfAborted();
-  const handle = await openObject(root, path, key);
+  const { handle, size } = await openObject(root, path, key);
   try {
-    const { size } = await handle.stat();
     const { offset, length } = options.range ?? { offset: 0, length: size };
     if (offset + length > size) {
       throw new Failure('store.incomplete', {
@@ -32,15 +31,29 @@ export async function readObject(root: LocalRoot, key: string, options: GetOptio
   }
 }
 
-async function openObject(root: LocalRoot, path: string, key: string): Promise<FileHandle> {
+interface OpenedObject {
+  readonly handle: FileHandle;
+  readonly size: number;
+}
+
+async function openObject(root: LocalRoot, path: string, key: string): Promise<OpenedObject> {
   return translating(`read ${path}`, async () => {
     let handle: FileHandle | undefined;
     try {
-      await requireInside(root, dirname(path));
-      handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-      if ((await handle.stat()).isFile()) return handle;
+      // O_NONBLOCK: a pipe must not hold the thread; a regular file does not care.
+      const opening = open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      // Beside each other: nothing is read before both have ended.
+      const [opened, inside] = await Promise.allSettled([opening, requireInside(root, dirname(path))]);
+      if (opened.status === 'fulfilled') handle = opened.value;
+      if (inside.status === 'rejected') throw inside.reason;
+      if (opened.status === 'rejected') throw opened.reason;
+      const found = await opened.value.stat();
+      if (found.isFile()) return { handle: opened.value, size: found.size };
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error;
+      if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') {
+        await handle?.close();
+        throw error;
+      }
     }
     await handle?.close();
     await requireRoot(root);

@@ -78,10 +78,17 @@ export function isHidden(key: string): boolean {
 
 /** Throws where a symbolic link inside the store leads away from `directory`. ENOENT and the like pass through. */
 export async function requireInside(root: LocalRoot, directory: string): Promise<void> {
-  const [base, real] = await Promise.all([realpath(root.directory), realpath(directory)]);
-  if (real === join(base, relative(root.directory, directory))) return;
-  throw notFollowed(directory);
+  const inside = relative(root.directory, directory);
+  const known = realPlaces.get(root);
+  const real = await realpath(directory);
+  if (known !== undefined && real === join(known, inside)) return;
+  const base = await realpath(root.directory);
+  if (real !== join(base, inside)) throw notFollowed(directory);
+  realPlaces.set(root, base);
 }
+
+/** Where the directories of stores really are: looked at again only where an object does not lie below. */
+const realPlaces = new WeakMap<LocalRoot, string>();
 
 /** The refusal of anything in the store that is neither a directory nor a regular file: to skip it could hide objects. */
 export function notFollowed(path: string): Failure {
