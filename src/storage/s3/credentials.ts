@@ -6,6 +6,8 @@ import type { StorageContext } from '../storage-context.ts';
 export interface S3Credentials {
   /** What the SDK asks for every request. */
   readonly provide: () => Promise<SdkCredentials>;
+  /** What provide will give, where that is known already: most requests need not wait for it. */
+  known(): SdkCredentials | undefined;
   /**
    * The store refused `before`: reads them once more, because a session token may have ended or a key been rotated. Whether they are
    * others by now, so that the request is worth sending again.
@@ -33,7 +35,8 @@ export function declaredCredentials(
 ): S3Credentials | undefined {
   if (credentials === undefined) return undefined;
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  let kept: { readonly at: number; readonly values: Promise<SdkCredentials> } | undefined;
+  let kept: { readonly at: number; readonly values: Promise<SdkCredentials>; found?: SdkCredentials } | undefined;
+  const isFresh = (): boolean => kept !== undefined && context.clock.now() - kept.at <= KEEP_MILLISECONDS;
   const resolve = async (): Promise<SdkCredentials> => {
     const [id, secret, token] = await Promise.all([
       context.secrets.resolve(accessKeyId, signal),
@@ -49,19 +52,24 @@ export function declaredCredentials(
     };
   };
   const provide = async (): Promise<SdkCredentials> => {
-    const now = context.clock.now();
-    if (kept === undefined || now - kept.at > KEEP_MILLISECONDS) {
-      const values = resolve();
-      kept = { at: now, values };
+    if (kept !== undefined && isFresh()) return kept.values;
+    const values = resolve();
+    const looking: NonNullable<typeof kept> = { at: context.clock.now(), values };
+    kept = looking;
+    values.then(
+      (found) => {
+        looking.found = found;
+      },
       // A failed look-up is not kept.
-      values.catch(() => {
-        if (kept?.values === values) kept = undefined;
-      });
-    }
-    return kept.values;
+      () => {
+        if (kept === looking) kept = undefined;
+      },
+    );
+    return values;
   };
   return {
     provide,
+    known: () => (isFresh() ? kept?.found : undefined),
     async renew(before) {
       // Another request that was refused may have read them meanwhile.
       if (kept === undefined || (await kept.values) === before) kept = undefined;

@@ -78,7 +78,7 @@ export async function openSession(storage: DesiredS3, context: StorageContext, a
       };
       signal.throwIfAborted();
       if (credentials === undefined) return once();
-      const used = await orAbort(credentials.provide(), signal);
+      const used = credentials.known() ?? (await orAbort(credentials.provide(), signal));
       try {
         return await once();
       } catch (error) {
