@@ -17,7 +17,7 @@ export interface DecryptorKeys {
 
 /**
  * Reads messages of hoard and GnuPG. Packets are read by code of our own: the openpgp package waits for ever on some damaged streams, and takes
- * three times the processor time. Private-key operations and signatures are the package's.
+ * twice the processor time and more. Private-key operations and signatures are the package's.
  */
 export function createDecryptor(keys: DecryptorKeys): Decryptor {
   const privateKeys = once(keys.privateKeys);

@@ -6,7 +6,7 @@ import { PACKET, packetBody, packetHeader, packetOf } from './packet-framing.ts'
 
 /**
  * The packet that holds encrypted content: "Symmetrically Encrypted and Integrity Protected Data", version 1 (RFC 9580, section 5.13.1),
- * with AES-256. GnuPG reads no newer version. By node:crypto, which does three times what the openpgp package does with the
+ * with AES-256. GnuPG reads no newer version. By node:crypto, which does twice what the openpgp package does with the
  * same packet (ARCHITECTURE.md has the figures); keys, session keys and signatures are the package's.
  *
  * The plain form is a random block whose last two bytes are repeated, the content's packets, and a packet with the SHA-1 over all before it:
