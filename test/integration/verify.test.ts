@@ -125,6 +125,16 @@ describe('hoard backup verify', { timeout: 120_000 }, () => {
     expect((await verify()).status).toBe(0);
   });
 
+  it('ends with 3 where another repository could not be read, and with 1 where none could', async () => {
+    const lost = `apiVersion: hoard/v1\nkind: Repository\nmetadata: { name: lost }\nspec:\n  storage: { type: local, directory: ./lost }\n---\n`;
+    place.write(`${lost}${declared().replace('repositories: [local]', 'repositories: [local, lost]')}`);
+    const partly = await place.hoard('backup', 'verify', marker.id);
+    expect(partly).toMatchObject({ status: 3 });
+    expect(partly.stderr).toContain('warning: repository "lost" of site "orders" could not be read');
+    expect(partly.stdout).toContain('repository "local": stored bytes verified');
+    expect((await place.hoard('backup', 'verify', marker.id, '--repository', 'lost')).status).toBe(1);
+  });
+
   it('knows only backups that are there', async () => {
     place.write(declared());
     const unknown = await place.hoard('backup', 'verify', '2001');
