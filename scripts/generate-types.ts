@@ -20,6 +20,7 @@ const FILES: Readonly<Record<string, SchemaName>> = {
   'keys-report.ts': 'keys',
   'new-key-report.ts': 'new-key',
   'restore-report.ts': 'restore',
+  'verify-report.ts': 'verify',
 };
 
 const check = process.argv.includes('--check');

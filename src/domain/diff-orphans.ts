@@ -78,7 +78,7 @@ function remove(
 ): readonly PlannedAction[] {
   const count = packs.length + strays.length;
   if (count === 0) return [];
-  const references = packs.map(({ backup, number }) => ({ backup, number })).sort(byPack);
+  const references = packs.map(referenceOf).sort(byPack);
   const keys = strays.map((stray) => stray.key).sort();
   const bytes = [...packs, ...strays].reduce((sum, { size }) => sum + size, 0);
   return [
@@ -98,6 +98,10 @@ function remove(
     },
   ];
 }
+
+/** Whether it is encrypted is part of its name. */
+const referenceOf = ({ backup, number, encrypted }: StoredPack) =>
+  encrypted === true ? { backup, number, encrypted } : { backup, number };
 
 const byPack = (a: PackReference, b: PackReference): number =>
   a.backup === b.backup ? a.number - b.number : a.backup < b.backup ? -1 : 1;

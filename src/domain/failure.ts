@@ -104,6 +104,11 @@ export const FAILURES = {
     EXIT.failed,
     'a stored object does not have the content that its name, manifest or marker promises',
   ),
+  'object.unverifiable': kind(
+    'terminal',
+    EXIT.failed,
+    'nothing that is kept here says whether a stored object is whole',
+  ),
   'object.untrusted': kind(
     'terminal',
     EXIT.failed,

@@ -26,6 +26,7 @@ export const SCHEMA_NAMES = [
   'keys',
   'new-key',
   'restore',
+  'verify',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 

@@ -1,10 +1,11 @@
 import { CODEC_EXTENSION, CODEC_NAMES, type CodecName } from '../codec/codec.ts';
 import type { SiteName } from '../domain/desired.ts';
-import { Failure, unreachable } from '../domain/failure.ts';
+import { unreachable } from '../domain/failure.ts';
 import { type Instant, instant } from '../domain/instant.ts';
 import { type BackupId, backupId, type PackReference } from '../domain/observed.ts';
 import { timelineName } from '../domain/timeline.ts';
 import { recogniseWalFile, type WalFile } from '../domain/wal-file.ts';
+import { BACKUP_ID_FORM } from './backup-id.ts';
 
 /** Every key of repository format v1, in both directions. Keys are pure text; nothing here touches a store. */
 
@@ -74,8 +75,15 @@ export const manifestForm = (key: string): StoredForm | undefined =>
 
 export const packsPrefix = (site: SiteName): string => `${sitePrefix(site)}packs/`;
 
+/** The name of a pack among those of the backup that wrote it. */
+export const packFileName = ({ number, encrypted }: PackReference): string =>
+  `${String(number).padStart(8, '0')}.pack${encrypted === true ? `.${MESSAGE_EXTENSION}` : ''}`;
+
 export const packKey = (site: SiteName, pack: PackReference): string =>
-  `${packsPrefix(site)}${pack.backup}/${String(pack.number).padStart(8, '0')}.pack${pack.encrypted === true ? `.${MESSAGE_EXTENSION}` : ''}`;
+  `${packsPrefix(site)}${pack.backup}/${packFileName(pack)}`;
+
+/** What the stored bytes of the packs that a backup wrote are known by. */
+export const packSumsKey = (site: SiteName, backup: BackupId): string => `${packsPrefix(site)}${backup}/SHA256SUMS`;
 
 export const holdsPrefix = (site: SiteName, backup: BackupId): string => `${sitePrefix(site)}holds/${backup}/`;
 
@@ -106,11 +114,12 @@ export type SiteKey =
   /** Anything else below a backup's own folder. */
   | { readonly kind: 'in-backup'; readonly backup: BackupId }
   | { readonly kind: 'pack'; readonly pack: PackReference }
+  | { readonly kind: 'pack-sums'; readonly backup: BackupId }
   | { readonly kind: 'hold'; readonly backup: BackupId; readonly name: string }
   | { readonly kind: 'proof'; readonly backup: BackupId; readonly at: Instant }
   | { readonly kind: 'lease'; readonly generation: number };
 
-const BACKUP = '(?<backup>\\d{8}T\\d{6}Z-[0-9a-f]{8})';
+const BACKUP = `(?<backup>${BACKUP_ID_FORM})`;
 const CONTENT = '(?<name>[0-9A-Z.a-z]+)-(?<sha256>[0-9a-f]{64})';
 const EXTENSION = '(?<extension>[a-z0-9]+(?:\\.[a-z0-9]+)*)';
 
@@ -122,6 +131,7 @@ const FORMS: readonly (readonly [kind: SiteKey['kind'], form: RegExp])[] = [
   ['manifest', new RegExp(`^backups/${BACKUP}/manifest\\.ndjson\\.${EXTENSION}$`)],
   ['in-backup', new RegExp(`^backups/${BACKUP}/.+$`)],
   ['pack', new RegExp(`^packs/${BACKUP}/(?<number>\\d{8})\\.pack(?<message>\\.pgp)?$`)],
+  ['pack-sums', new RegExp(`^packs/${BACKUP}/SHA256SUMS$`)],
   ['hold', new RegExp(`^holds/${BACKUP}/(?<name>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\\.json$`)],
   ['proof', new RegExp(`^proofs/${BACKUP}/(?<at>\\d{1,15})\\.json$`)],
   ['lease', /^lease\/(?<generation>\d{12})\.json$/],
@@ -160,6 +170,7 @@ function buildKey(kind: SiteKey['kind'], groups: Readonly<Record<string, string 
       return { kind, backup, form: formOf(groups['extension'] ?? '') };
     case 'marker':
     case 'in-backup':
+    case 'pack-sums':
       return { kind, backup };
     case 'pack':
       return { kind, pack: packReference(backup, number('number'), groups['message'] !== undefined) };
@@ -176,24 +187,4 @@ function buildKey(kind: SiteKey['kind'], groups: Readonly<Record<string, string 
 
 export function packReference(backup: BackupId, number: number, encrypted: boolean): PackReference {
   return encrypted ? { backup, number, encrypted } : { backup, number };
-}
-
-/** A new backup id, `YYYYMMDDTHHMMSSZ-<8 hex>`: sorts by start time (UTC), unique by its random part. */
-export function newBackupId(startedAt: Instant, random: (count: number) => Uint8Array): BackupId {
-  const time = new Date(startedAt)
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replaceAll(/[-:]/g, '');
-  return backupId(`${time}-${Buffer.from(random(4)).toString('hex')}`);
-}
-
-const BACKUP_ID = new RegExp(`^${BACKUP}$`);
-
-/** Throws `value.invalid`. */
-export function parseBackupId(text: string): BackupId {
-  if (BACKUP_ID.test(text)) return backupId(text);
-  throw new Failure('value.invalid', {
-    message: `"${text}" is not a backup id`,
-    hint: 'ids look like 20261122T020000Z-1f2e3d4c; list them with `hoard backup list`',
-  });
 }

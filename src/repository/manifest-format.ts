@@ -5,10 +5,11 @@ import { formatInstant, parseInstant } from '../domain/instant.ts';
 import { formatLsn, parseLsn } from '../domain/lsn.ts';
 import { systemIdentifier } from '../domain/observed.ts';
 import { timelineId } from '../domain/timeline.ts';
+import { parseBackupId } from './backup-id.ts';
 import { FORMAT_VERSION, parseJson, requireVersion } from './document.ts';
 import { Fields } from './fields.ts';
 import { fileHash } from './file-hash.ts';
-import { MAX_PACK_NUMBER, packReference, parseBackupId } from './layout.ts';
+import { MAX_PACK_NUMBER, packReference } from './layout.ts';
 import type { ManifestChunk, ManifestEntry, ManifestFooter, ManifestHeader, ManifestLine } from './manifest-types.ts';
 
 /** One manifest line as text and back. Reading trusts nothing: sizes, numbers and paths are bounded before anything uses them. */

@@ -15,7 +15,7 @@ import { readWal, type StoredWalObject } from './wal-objects.ts';
 const READS = 8;
 
 /** History files have a line of some 50 bytes for each earlier timeline. */
-const MAX_HISTORY_BYTES = 1024 * 1024;
+export const MAX_HISTORY_BYTES = 1024 * 1024;
 
 /**
  * What the repository holds for the site: one complete listing below `sites/<site>/`, and the bodies of the small objects. Throws

@@ -1,8 +1,9 @@
 import { type Bytes, bytesOf } from '../domain/bytes.ts';
 import type { BackupId, PackReference } from '../domain/observed.ts';
+import { parseBackupId } from './backup-id.ts';
 import type { Fields } from './fields.ts';
 import { parseFingerprints } from './key-reference.ts';
-import { MAX_PACK_NUMBER, packReference, parseBackupId } from './layout.ts';
+import { MAX_PACK_NUMBER, packReference } from './layout.ts';
 
 /**
  * The packs that a backup needs, by the backup that wrote them: `{ "backup": id, "numbers": "0-41,43", "bytes": 2870123456 }`.

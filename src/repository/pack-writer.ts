@@ -5,6 +5,8 @@ import { instant } from '../domain/instant.ts';
 import type { BackupId, PackReference, StoredPack } from '../domain/observed.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { MAX_PACK_NUMBER, packKey, packReference } from './layout.ts';
+import { measured, newMeasure, summed } from './measured.ts';
+import { type SummedPack, writePackSums } from './pack-sums.ts';
 import type { SiteRepository } from './site-repository.ts';
 
 /** Where a chunk's frame lies. */
@@ -34,7 +36,7 @@ export interface PackWriter {
    * stored in the order of the calls. The frame's bytes must not change afterwards. Rejects when any pack could not be stored.
    */
   append(space: PackSpace, frame: Uint8Array): Promise<ChunkLocation>;
-  /** Waits until all packs are durable. `bytes` is their sum. */
+  /** Waits until all packs are durable, and then makes their SHA256SUMS so; without packs there is none. `bytes` is their sum. Only once. */
   close(): Promise<{ readonly packs: readonly StoredPack[]; readonly bytes: number }>;
   /** Stops at once. Packs that are already complete stay behind as orphans, which the next pass removes. */
   abort(reason: unknown): Promise<void>;
@@ -92,7 +94,7 @@ class StreamingPackWriter implements PackWriter {
   readonly #target: number;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #stored: StoredPack[] = [];
+  readonly #stored: (StoredPack & SummedPack)[] = [];
   readonly #uploads = new Set<Promise<void>>();
   #current: OpenPack | undefined;
   /** Packs that more may come for: the current one, and full ones until their last space is filled. */
@@ -132,6 +134,7 @@ class StreamingPackWriter implements PackWriter {
     await Promise.all(this.#uploads);
     this.#throwIfFailed();
     const packs = this.#stored.toSorted((a, b) => a.number - b.number);
+    if (packs.length > 0) await writePackSums(this.#repo, this.#backup, packs, this.#signal);
     return { packs, bytes: packs.reduce((sum, pack) => sum + pack.size, 0) };
   }
 
@@ -204,7 +207,8 @@ class StreamingPackWriter implements PackWriter {
 
   async #upload(pack: OpenPack): Promise<void> {
     const reference = this.#reference(pack);
-    const info = await this.#repo.store.put(packKey(this.#repo.site, reference), pack.queue, {
+    const measure = newMeasure();
+    const info = await this.#repo.store.put(packKey(this.#repo.site, reference), measured(pack.queue, measure), {
       ifAbsent: true,
       signal: this.#signal,
     });
@@ -213,7 +217,8 @@ class StreamingPackWriter implements PackWriter {
         message: `pack ${pack.number} has ${info.size} bytes in the store, but ${pack.size} were written`,
       });
     }
-    this.#stored.push({ ...reference, size: bytesOf(info.size), storedAt: instant(info.storedAt) });
+    const { sha256 } = summed(measure);
+    this.#stored.push({ ...reference, size: bytesOf(info.size), storedAt: instant(info.storedAt), sha256 });
   }
 
   #end(pack: OpenPack): void {

@@ -12,6 +12,7 @@ import {
   holdsPrefix,
   markerKey,
   packKey,
+  packSumsKey,
   parseSiteKey,
   proofsPrefix,
   timelinePrefix,
@@ -59,7 +60,7 @@ export async function removeBackup(repo: SiteRepository, id: BackupId, signal: A
 
 /**
  * Removes packs that no backup needs. Reads every marker first; throws `plan.refused`, and removes nothing, where one names a pack or
- * cannot be read.
+ * cannot be read. With the packs of a backup of which no marker tells any more go their SHA256SUMS, so that nothing of it is left.
  */
 export async function removePacks(
   repo: SiteRepository,
@@ -67,9 +68,12 @@ export async function removePacks(
   signal: AbortSignal,
 ): Promise<Removal> {
   const doomed = new Set(packs.map(packName));
-  const owners = packs.map(({ backup }) => backup);
-  for (const marker of await readMarkers(repo, signal, owners)) {
+  const owners = new Set(packs.map(({ backup }) => backup));
+  const needed = new Set<BackupId>();
+  for (const marker of await readMarkers(repo, signal, [...owners])) {
+    needed.add(marker.id);
     for (const pack of marker.packs) {
+      needed.add(pack.backup);
       if (!doomed.has(packName(pack))) continue;
       throw new Failure('plan.refused', {
         message: `pack ${pack.backup}/${pack.number} is not to be removed: backup ${marker.id} needs it`,
@@ -77,11 +81,15 @@ export async function removePacks(
       });
     }
   }
-  return removeKeys(
+  const removal = await removeKeys(
     repo,
     packs.map((pack) => packKey(repo.site, pack)),
     signal,
   );
+  if (removal.retained.length > 0) return removal;
+  const sums = [...owners].filter((owner) => !needed.has(owner)).map((owner) => packSumsKey(repo.site, owner));
+  const rest = await removeKeys(repo, sums, signal);
+  return { removed: removal.removed, retained: rest.retained };
 }
 
 /**

@@ -25,6 +25,7 @@ export class SiteListing {
   readonly #inBackups: { readonly backup: BackupId; readonly object: StoredObject }[] = [];
   readonly #wal: StoredWalObject[] = [];
   readonly #packs: StoredPack[] = [];
+  readonly #packSums: { readonly backup: BackupId; readonly object: StoredObject }[] = [];
   readonly #sizes = new Map<string, number>();
   readonly #holds: KeyOf<'hold'>[] = [];
   readonly #proofs: KeyOf<'proof'>[] = [];
@@ -48,6 +49,9 @@ export class SiteListing {
       case 'pack':
         this.#sizes.set(key, size);
         this.#packs.push({ ...parsed.pack, size: bytesOf(size), storedAt: at });
+        break;
+      case 'pack-sums':
+        this.#packSums.push({ backup: parsed.backup, object: { key, size: bytesOf(size), storedAt: at } });
         break;
       case 'wal': {
         const { file, sha256, form } = parsed;
@@ -99,9 +103,15 @@ export class SiteListing {
     return this.#proofs;
   }
 
-  /** What lies in the folder of a backup that was never committed, or whose marker was removed. */
+  /**
+   * What lies in the folder of a backup that was never committed, or whose marker was removed; and sums of packs, when the last of those
+   * packs is gone as well: another backup may need some.
+   */
   strays(): readonly StoredObject[] {
-    return this.#inBackups.filter(({ backup }) => !this.#markers.has(backup)).map(({ object }) => object);
+    const withPacks = new Set(this.#packs.map(({ backup }) => backup));
+    return [...this.#inBackups, ...this.#packSums.filter(({ backup }) => !withPacks.has(backup))]
+      .filter(({ backup }) => !this.#markers.has(backup))
+      .map(({ object }) => object);
   }
 
   histories(): readonly StoredWalObject[] {

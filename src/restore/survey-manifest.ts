@@ -2,6 +2,7 @@ import { Failure, isFailure } from '../domain/failure.ts';
 import type { StoredBackup } from '../domain/observed.ts';
 import { type BackupMarker, readMarker } from '../repository/backup-marker.ts';
 import type { ManifestFile, ManifestFooter, ManifestHeader } from '../repository/manifest-types.ts';
+import { requireMarkerFit } from '../repository/marker-fit.ts';
 import { readManifest } from '../repository/read-manifest.ts';
 import { describeRepository, type SiteRepository } from '../repository/site-repository.ts';
 import { CONTROL_FILE } from './restore-layout.ts';
@@ -65,24 +66,10 @@ async function survey(
       hint: 'restore another backup',
     });
   if (!header || !footer) throw lacks('header or footer');
-  requireFit(repo, marker, header, footer);
+  requireMarkerFit(repo, marker, header, footer);
   if (!control) throw lacks(CONTROL_FILE);
   if (!label && footer.backupLabel === undefined) throw lacks('backup_label');
   return { marker, header, footer, control };
-}
-
-/** Only the manifest may be signed: what the marker says is believed as far as the manifest says the same. */
-function requireFit(repo: SiteRepository, marker: BackupMarker, header: ManifestHeader, footer: ManifestFooter): void {
-  const fits =
-    header.timeline === marker.timeline &&
-    header.startLsn === marker.startLsn &&
-    header.version === marker.version &&
-    footer.stopLsn === marker.stopLsn;
-  if (fits) return;
-  throw new Failure('object.corrupt', {
-    message: `backup.json and the manifest of ${marker.id} in ${describeRepository(repo)} say different things of timeline, version, or start and stop position`,
-    hint: 'somebody may have changed backup.json; restore from another repository, or another backup',
-  });
 }
 
 async function markerOf(repo: SiteRepository, backup: StoredBackup, signal: AbortSignal): Promise<BackupMarker> {

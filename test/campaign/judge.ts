@@ -52,7 +52,11 @@ export function judge(repository: string, depth: 'deep' | 'shallow' = 'deep', si
   const leftovers: string[] = filesBelow(path.join(repository, '.hoard-store')).map((file) => `.hoard-store/${file}`);
   for (const file of filesBelow(root)) {
     const [folder, id = '', name = ''] = file.split('/');
-    if (folder === 'packs' && !named.has(`${id}/${Number(name.slice(0, 8))}`)) leftovers.push(file);
+    const needed =
+      name === 'SHA256SUMS'
+        ? [...named].some((pack) => pack.startsWith(`${id}/`))
+        : named.has(`${id}/${Number(name.slice(0, 8))}`);
+    if (folder === 'packs' && !needed) leftovers.push(file);
     if (folder === 'backups' && !committed.has(id)) leftovers.push(file);
     if (folder === 'set-aside') leftovers.push(file);
   }
@@ -109,7 +113,10 @@ function judgeBackup(
   if (stored === undefined) problems.push('its manifest is missing');
   else if (stored.length !== marker.manifest.size || sha256(stored) !== marker.manifest.sha256)
     problems.push('its manifest is not the one that backup.json names');
-  else if (depth === 'deep') judgeManifest(root, (decompressed(stored) ?? stored).toString('utf8'), packs, problems);
+  else if (depth === 'deep') {
+    judgeManifest(root, (decompressed(stored) ?? stored).toString('utf8'), packs, problems);
+    judgeSums(path.join(root, 'packs'), packs, problems);
+  }
   return { id, problems, startLsn, stopLsn, reach, packs };
 }
 
@@ -157,6 +164,18 @@ function judgeManifest(root: string, text: string, packs: ReadonlySet<string>, p
   if (footer?.files !== files) problems.push(`the manifest has ${files} files, its footer says ${footer?.files}`);
   for (const needed of ['PG_VERSION', 'global/pg_control', 'backup_label']) {
     if (!paths.has(needed)) problems.push(`the manifest has no ${needed}`);
+  }
+}
+
+/** Each pack's line in the SHA256SUMS of the backup that wrote it, as sha256sum would have it. */
+function judgeSums(folder: string, packs: ReadonlySet<string>, problems: string[]): void {
+  for (const pack of packs) {
+    const [backup = '', number = ''] = pack.split('/');
+    const name = `${number.padStart(8, '0')}.pack`;
+    const stored = orUndefined(() => readFileSync(path.join(folder, backup, name)));
+    const sums = orUndefined(() => readFileSync(path.join(folder, backup, 'SHA256SUMS'), 'utf8')) ?? '';
+    if (stored === undefined || !sums.split('\n').includes(`${sha256(stored)}  ${name}`))
+      problems.push(`pack ${pack} is not what its SHA256SUMS says`);
   }
 }
 

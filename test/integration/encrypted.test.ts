@@ -118,8 +118,14 @@ describe('an encrypted and signed repository', () => {
     const encrypted = objects.filter((file) => file.endsWith('.pgp'));
     expect(encrypted.filter((file) => file.includes('/packs/')).length).toBeGreaterThan(0);
     expect(encrypted.filter((file) => file.includes('/wal/')).length).toBeGreaterThan(0);
+    // Hashes of what is encrypted, and nothing else.
+    const sums = objects.filter((file) => file.endsWith('/SHA256SUMS'));
+    expect(sums.length).toBeGreaterThan(0);
+    for (const file of sums) expect(readFileSync(file, 'utf8')).toMatch(/^(?:[0-9a-f]{64} {2}\d{8}\.pack\.pgp\n)+$/);
     // Small documents, which planning reads; whatever else there is, is encrypted.
-    expect(objects.filter((file) => !file.endsWith('.json') && !file.endsWith('.pgp'))).toEqual([]);
+    expect(objects.filter((file) => !file.endsWith('.json') && !sums.includes(file) && !file.endsWith('.pgp'))).toEqual(
+      [],
+    );
     for (const file of encrypted) {
       const bytes = readFileSync(file);
       // A frame of zstd, or a page of pg_class, in the clear.

@@ -237,6 +237,10 @@ for (const backend of BACKENDS) {
         expect(kept?.id).not.toBe(first);
         expect(await storedKeys(place.policies, `backups/${first}/`)).toEqual([]);
         expect(await storedKeys(place.policies, `backups/${kept?.id}/`)).not.toEqual([]);
+        // What stays of its packs is named by the kept backup; their sums stay just as long.
+        const packs = await storedKeys(place.policies, `packs/${first}/`);
+        expect(packs.filter((key) => key.endsWith('/SHA256SUMS'))).toHaveLength(packs.length > 0 ? 1 : 0);
+        expect(packs).not.toHaveLength(1);
       },
       PATIENCE,
     );

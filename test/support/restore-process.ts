@@ -1,6 +1,6 @@
 import { isFailure } from '../../src/domain/failure.ts';
+import { parseBackupId } from '../../src/repository/backup-id.ts';
 import { readMarker } from '../../src/repository/backup-marker.ts';
-import { parseBackupId } from '../../src/repository/layout.ts';
 import { executeRestore } from '../../src/restore/restore.ts';
 import { restoreOrder } from './restore-order.ts';
 import { calm, openTestRepository } from './temporary-repository.ts';

@@ -389,6 +389,20 @@ describe('orphan.remove', () => {
     }
   });
 
+  test('an encrypted pack is named as what it is, since its key says so', () => {
+    const encrypted = { ...loose, number: 4, encrypted: true };
+    const main = { ...held(26), packs: [...held(26).packs, encrypted, loose] };
+    const [action] = plan(declared(), seen({ main }), 30);
+    expect(action?.work).toEqual({
+      kind: 'orphan.remove',
+      packs: [
+        { backup: 'dead', number: 3 },
+        { backup: 'dead', number: 4, encrypted: true },
+      ],
+      keys: [],
+    });
+  });
+
   test('where a listing may be late, leftovers go only after a day', () => {
     const fresh = { ...loose, storedAt: hour(29) };
     const main = { ...held(26), packs: [...held(26).packs, fresh], strays: [stray] };

@@ -6,6 +6,7 @@ import { instant } from '../../../src/domain/instant.ts';
 import { backupId } from '../../../src/domain/observed.ts';
 import { timelineId, timelineName } from '../../../src/domain/timeline.ts';
 import { parseWalFileName } from '../../../src/domain/wal-file.ts';
+import { newBackupId, parseBackupId } from '../../../src/repository/backup-id.ts';
 import {
   backupPrefix,
   holdKey,
@@ -13,9 +14,8 @@ import {
   leaseKey,
   manifestKey,
   markerKey,
-  newBackupId,
   packKey,
-  parseBackupId,
+  packSumsKey,
   parseSiteKey,
   proofKey,
   setAsideKey,
@@ -72,6 +72,7 @@ describe('the layout of a repository', () => {
             packKey(site, { backup, number, encrypted: true }),
             { kind: 'pack', pack: { backup, number, encrypted: true } },
           ],
+          [packSumsKey(site, backup), { kind: 'pack-sums', backup }],
           [holdKey(site, backup, 'year-end'), { kind: 'hold', backup, name: 'year-end' }],
           [proofKey(site, backup, at), { kind: 'proof', backup, at }],
           [`${backupPrefix(site, backup)}notes.txt`, { kind: 'in-backup', backup }],
@@ -121,6 +122,7 @@ describe('the layout of a repository', () => {
     'sites/orders/wal/00000001/00000000/000000010000000000000001-' + 'A'.repeat(64) + '.zst',
     'sites/orders/backups/20261122/backup.json',
     'sites/orders/packs/20261122T020304Z-00abcdef/1.pack',
+    'sites/orders/packs/20261122T020304Z-00abcdef/SHA256SUMS.bak',
     'sites/other/site.json',
     'sites/orders/lease/1.json',
     'sites/orders/catalogue/x',
