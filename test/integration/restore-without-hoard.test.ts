@@ -50,6 +50,13 @@ const CASES: readonly Case[] = [
   { algorithm: 'zstd', encrypted: false },
 ];
 
+/** A test that some cases leave out on purpose: they would only show the same again. */
+const where =
+  (wanted: boolean) =>
+  (title: string, options: { readonly timeout: number }, body: () => void | Promise<void>): void => {
+    if (wanted) test(title, options, body);
+  };
+
 const policies = ({ algorithm, encrypted }: Case): string => `
 apiVersion: hoard/v1
 kind: Repository
@@ -221,7 +228,7 @@ describe.skipIf(notRun !== '')(`without hoard${notRun}`, () => {
       });
 
       // What notices it is gpg or, in plain, the hash; no codec makes a difference, but for its time.
-      const quick = algorithm === 'zstd' ? test : test.skip;
+      const quick = where(algorithm === 'zstd');
       quick(
         'a changed byte in a pack is noticed, and no cluster is left that could start',
         {
@@ -287,30 +294,34 @@ describe.skipIf(notRun !== '')(`without hoard${notRun}`, () => {
         expect(readdirSync(place.folder).filter((name) => name.startsWith('segment.restore'))).toEqual([]);
       });
 
-      const signed = encrypted ? test : test.skip;
-      signed('what the wrong key has signed, or what was signed as another object, is refused', () => {
-        const [key = '', other = ''] = segments();
-        const target = path.join(place.folder, 'segment');
-        const foreign = script(['wal', place.repository, 'main', nameOf(key), target], {
-          environment: { SIGNER: 'A'.repeat(40) },
-        });
-        expect(foreign.status).toBe(255);
-        expect(foreign.stderr).toContain('is not signed by');
-        const swapped = path.join(place.folder, 'swapped');
-        cpSync(place.repository, swapped, { recursive: true });
-        const name = nameOf(key).replace(/.{8}$/, '00000FFF');
-        copyFileSync(
-          path.join(swapped, other),
-          path.join(swapped, path.dirname(key), path.basename(other).replace(nameOf(other), name)),
-        );
-        giveToServer(swapped);
-        const ran = script(['wal', swapped, 'main', name, target]);
-        expect(ran.status).toBe(255);
-        expect(ran.stderr).toContain('the signature of another object');
-        expect(existsSync(target)).toBe(false);
-      });
+      const signed = where(encrypted);
+      signed(
+        'what the wrong key has signed, or what was signed as another object, is refused',
+        { timeout: PATIENCE },
+        () => {
+          const [key = '', other = ''] = segments();
+          const target = path.join(place.folder, 'segment');
+          const foreign = script(['wal', place.repository, 'main', nameOf(key), target], {
+            environment: { SIGNER: 'A'.repeat(40) },
+          });
+          expect(foreign.status).toBe(255);
+          expect(foreign.stderr).toContain('is not signed by');
+          const swapped = path.join(place.folder, 'swapped');
+          cpSync(place.repository, swapped, { recursive: true });
+          const name = nameOf(key).replace(/.{8}$/, '00000FFF');
+          copyFileSync(
+            path.join(swapped, other),
+            path.join(swapped, path.dirname(key), path.basename(other).replace(nameOf(other), name)),
+          );
+          giveToServer(swapped);
+          const ran = script(['wal', swapped, 'main', name, target]);
+          expect(ran.status).toBe(255);
+          expect(ran.stderr).toContain('the signature of another object');
+          expect(existsSync(target)).toBe(false);
+        },
+      );
 
-      const paged = encrypted && algorithm === 'zstd' ? test : test.skip;
+      const paged = where(encrypted && algorithm === 'zstd');
       paged('every command of the page does what the page says', { timeout: PATIENCE }, () => {
         const [values = '', ...blocks] = [...PAGE.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, text = '']) => text);
         expect(values).toMatch(/^REPOSITORY=/);
