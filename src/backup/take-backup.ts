@@ -140,7 +140,7 @@ async function requireSameCluster(replication: ReplicationConnection, cluster: O
 }
 
 function reportNothingKnown(unreadable: BackupId, site: DesiredSite, reporter: Reporter): void {
-  const message = `everything of ${site.name} is stored anew: the manifest of backup ${unreadable} is encrypted, no private key for it is declared here, and the copy that was kept beside its writer is not here`;
+  const message = `everything of ${site.name} is stored anew: the manifest of backup ${unreadable} is encrypted, no private key that opens it is at hand here, and the copy that its writer kept is not here either`;
   reporter.report({ kind: 'note', level: 'warning', message });
 }
 
