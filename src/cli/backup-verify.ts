@@ -21,7 +21,10 @@ export const declareBackupVerify: DeclareCommand = (parent, context, run) => {
     .argument('<backup>', 'its id, or the beginning of it')
     .option('--site <name>', 'only of this site')
     .option('--repository <name>', 'only in this repository')
-    .option('--stored', 'only the stored bytes: nothing is decrypted or decompressed')
+    .option(
+      '--stored',
+      'only the stored bytes: nothing is decrypted, and decompressed only WAL, where it is not encrypted: its name holds the hash of its content',
+    )
     .action((backup: string, options: VerifyOptions) => run(verify(context, backup, options)));
   explainExits(command, {
     [EXIT.done]: 'everything that was looked at is whole; the output says whether that was the content, too',

@@ -11,7 +11,7 @@ export const declareKeysList: DeclareCommand = (parent, context, run) => {
   const command = parent
     .command('list')
     .description(
-      'lists the keys that repositories declare, whether they can be used here, and which backups need which key',
+      'lists the keys that repositories declare, whether they can be used here, and which backups and WAL need which key',
     )
     .argument('[site]', 'left out: all sites, and repositories that none uses')
     .option('--repository <name>', 'only this repository')
@@ -57,6 +57,6 @@ const usedBy = (sites: readonly DesiredSite[], name: DesiredRepository['name']):
 
 function storedIn({ stored }: ObservedSelection, name: DesiredRepository['name']): RepositoryKeysView['stored'] {
   return stored.flatMap(({ site, repository, observation }) =>
-    repository === name && observation.kind === 'known' ? [{ site, backups: observation.value.backups }] : [],
+    repository === name && observation.kind === 'known' ? [{ ...observation.value, site }] : [],
   );
 }

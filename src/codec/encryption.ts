@@ -14,10 +14,21 @@ export interface Encryptor {
    * below the repository.
    */
   encrypt(content: AsyncIterable<Uint8Array>, name: string): AsyncIterable<Uint8Array>;
+  /**
+   * As `encrypt`, of content that can be read twice and is the same each time: a message of known size that ends with the sum of its bytes
+   * (closing-sum.ts), so that it can be verified without a key.
+   */
+  seal(open: () => AsyncIterable<Uint8Array>, name: string): Promise<SealedMessage>;
   /** As it is but signed, for what planning must read without a private key. Only where there is a signer. */
   sign(content: AsyncIterable<Uint8Array>, name: string): AsyncIterable<Uint8Array>;
   /** A fresh session key for the chunks of one pack, and the packets that tell it to the recipients: what the pack begins with. */
   newPackKey(): Promise<PackKey>;
+}
+
+export interface SealedMessage {
+  readonly size: number;
+  /** To be read once. Throws where the content was another one when it was read again. */
+  readonly bytes: AsyncIterable<Uint8Array>;
 }
 
 export interface PackKey {

@@ -1,6 +1,6 @@
 import type { Failure } from './failure.ts';
 import type { Instant } from './instant.ts';
-import type { BackupId, KeyReference, StoredBackup } from './observed.ts';
+import type { BackupId, KeyReference, ObservedRepository, StoredBackup, WalRecipients } from './observed.ts';
 
 /** What a repository declares a key for. */
 export type KeyRole = 'recipient' | 'signing' | 'trusted-signer' | 'private-key';
@@ -41,38 +41,105 @@ export function keyNeedOf({ encryption }: StoredBackup, declared: readonly Decla
   const present = partsOf(declared, 'recipient');
   const ours = partsOf(declared, 'private-key');
   const recipients = encryption.recipients.map((key) => ({ ...key, declared: present.has(key.encryptionKey) }));
-  const isAnyDeclared = recipients.some((key) => key.declared);
-  const isAnyUnread = declared.some(({ role, keys }) => role === 'recipient' && keys.length === 0);
   return {
     recipients,
-    retired: isAnyDeclared ? false : isAnyUnread ? undefined : true,
+    retired: isRetired(recipients, declared),
     opensHere: ours.size === 0 ? undefined : recipients.some(({ encryptionKey }) => ours.has(encryptionKey)),
   };
 }
 
-/** Backups that only the same retired keys can open. */
-export interface RetiredNeed {
-  /** Of the primary keys; any of them opens the backups. */
-  readonly fingerprints: readonly string[];
-  readonly backups: readonly BackupId[];
+/** Who can open a set of WAL files. */
+export interface WalKeyNeed {
+  /** `fingerprint`: of the primary key, where it is known from what is declared or from a backup. */
+  readonly recipients: readonly {
+    readonly keyId: string;
+    readonly fingerprint: string | undefined;
+    readonly declared: boolean;
+  }[];
+  /** As for a backup; undefined also where the recipients are not known. */
+  readonly retired: boolean | undefined;
+  readonly opensHere: boolean | undefined;
 }
 
-/** What only a retired key can open, by key; in the order of the backups. */
-export function retiredNeeds(
+export function walKeyNeedOf(
+  { keyIds }: WalRecipients,
   backups: readonly StoredBackup[],
   declared: readonly DeclaredKeys[],
+): WalKeyNeed {
+  if (keyIds === undefined) return { recipients: [], retired: undefined, opensHere: undefined };
+  const present = idsOf(partsOf(declared, 'recipient'));
+  const ours = idsOf(partsOf(declared, 'private-key'));
+  const owners = ownersOf(backups, declared);
+  const recipients = keyIds.map((keyId) => ({ keyId, fingerprint: owners.get(keyId), declared: present.has(keyId) }));
+  return {
+    recipients,
+    retired: isRetired(recipients, declared),
+    opensHere: ours.size === 0 ? undefined : keyIds.some((id) => ours.has(id)),
+  };
+}
+
+/** What only the same retired keys can open. */
+export interface RetiredNeed {
+  /** Fingerprints of the primary keys, or key ids where more is not known; any of them opens it all. */
+  readonly keys: readonly string[];
+  readonly backups: readonly BackupId[];
+  readonly wal: Omit<WalRecipients, 'keyIds'> | undefined;
+}
+
+/** What only a retired key can open, by key; in the order of the backups, then of the WAL. */
+export function retiredNeeds(
+  { backups, walRecipients }: Pick<ObservedRepository, 'backups' | 'walRecipients'>,
+  declared: readonly DeclaredKeys[],
 ): readonly RetiredNeed[] {
-  const groups = new Map<string, { fingerprints: readonly string[]; backups: BackupId[] }>();
+  const groups = new Map<string, { keys: readonly string[]; backups: BackupId[]; wal: RetiredNeed['wal'] }>();
+  const groupOf = (names: readonly string[]) => {
+    const keys = [...new Set(names)].sort();
+    const group = groups.get(keys.join(' ')) ?? { keys, backups: [], wal: undefined };
+    groups.set(keys.join(' '), group);
+    return group;
+  };
   for (const backup of backups) {
     const { recipients, retired } = keyNeedOf(backup, declared);
+    if (retired === true) groupOf(recipients.map(({ fingerprint }) => fingerprint)).backups.push(backup.id);
+  }
+  for (const set of walRecipients) {
+    const { recipients, retired } = walKeyNeedOf(set, backups, declared);
     if (retired !== true) continue;
-    const fingerprints = [...new Set(recipients.map(({ fingerprint }) => fingerprint))].sort();
-    const key = fingerprints.join(' ');
-    const group = groups.get(key) ?? { fingerprints, backups: [] };
-    group.backups.push(backup.id);
-    groups.set(key, group);
+    const group = groupOf(recipients.map(({ keyId, fingerprint }) => fingerprint ?? keyId));
+    group.wal = together(group.wal, set);
   }
   return [...groups.values()];
+}
+
+function together(known: RetiredNeed['wal'], { files, first, last }: WalRecipients): RetiredNeed['wal'] {
+  if (known === undefined) return { files, first, last };
+  return {
+    files: known.files + files,
+    first: first < known.first ? first : known.first,
+    last: last > known.last ? last : known.last,
+  };
+}
+
+function isRetired(
+  recipients: readonly { readonly declared: boolean }[],
+  declared: readonly DeclaredKeys[],
+): boolean | undefined {
+  if (recipients.some((key) => key.declared)) return false;
+  return declared.some(({ role, keys }) => role === 'recipient' && keys.length === 0) ? undefined : true;
+}
+
+/** The key id of GnuPG's long form. */
+const idOf = (fingerprint: string): string => fingerprint.slice(-16);
+const idsOf = (fingerprints: ReadonlySet<string>): ReadonlySet<string> => new Set([...fingerprints].map(idOf));
+
+/** Key ids of (sub)keys, with the fingerprints of their primary keys. */
+function ownersOf(backups: readonly StoredBackup[], declared: readonly DeclaredKeys[]): ReadonlyMap<string, string> {
+  const recorded = backups.flatMap(({ encryption }) => encryption?.recipients ?? []);
+  const read = declared.flatMap(({ keys }) => keys);
+  return new Map([
+    ...recorded.map(({ encryptionKey, fingerprint }) => [idOf(encryptionKey), fingerprint] as const),
+    ...read.flatMap(({ parts, fingerprint }) => parts.map((part) => [idOf(part), fingerprint] as const)),
+  ]);
 }
 
 function partsOf(declared: readonly DeclaredKeys[], role: KeyRole): ReadonlySet<string> {

@@ -69,6 +69,8 @@ export interface ObservedRepository {
   readonly histories: ReadonlyMap<TimelineId, TimelineHistory>;
   /** Names of the stored `.partial` and `.backup` files. */
   readonly otherWalFiles: ReadonlySet<string>;
+  /** Who can open the WAL that is encrypted, one entry for each set of keys, in the order of the first files. */
+  readonly walRecipients: readonly WalRecipients[];
   readonly packs: readonly StoredPack[];
   /** Objects younger than this are locked by the store and cannot be removed (storage.objectLock). */
   readonly lockedFor?: Duration;
@@ -140,6 +142,16 @@ export interface StoredSegment {
   /** Hash of the plain content; more than one object with different hashes is a conflict and counts as missing. */
   readonly hash: string;
   readonly conflict: boolean;
+}
+
+/** The WAL files (segments, `.partial`, `.backup`) that are encrypted to the same keys. */
+export interface WalRecipients {
+  /** The last 16 hexadecimal digits of the fingerprints of the (sub)keys, in lower case; undefined where they could not be read. */
+  readonly keyIds: readonly string[] | undefined;
+  readonly files: number;
+  /** The first and the last of their names, in the order of names. */
+  readonly first: string;
+  readonly last: string;
 }
 
 export interface StoredObject {

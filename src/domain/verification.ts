@@ -16,6 +16,8 @@ export interface VerifyFinding {
 export interface VerifiedWal {
   readonly needed: number;
   readonly there: number;
+  /** Their stored bytes, by the SHA-256 at their end, or their content. */
+  readonly verified: number;
   readonly opened: number;
 }
 

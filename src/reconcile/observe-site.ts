@@ -97,6 +97,7 @@ const NOTHING_STORED: ObservedRepository = {
   wal: new Map(),
   histories: new Map(),
   otherWalFiles: new Set(),
+  walRecipients: [],
   packs: [],
   strays: [],
   holds: [],

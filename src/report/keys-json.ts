@@ -1,11 +1,12 @@
 import { formatInstant } from '../domain/instant.ts';
-import { type DeclaredKeys, keyNeedOf } from '../domain/key-needs.ts';
-import type { StoredBackup } from '../domain/observed.ts';
+import { type DeclaredKeys, keyNeedOf, walKeyNeedOf } from '../domain/key-needs.ts';
+import type { ObservedRepository, StoredBackup, WalRecipients } from '../domain/observed.ts';
 import type {
   BackupKeysReport,
   DeclaredKeyReport,
   KeysReport,
   RepositoryKeysReport,
+  WalKeysReport,
 } from '../policy/generated/keys-report.ts';
 
 /** A repository with its keys, and what it holds, as far as it was read. */
@@ -13,7 +14,7 @@ export interface RepositoryKeysView {
   readonly name: string;
   readonly encrypted: boolean;
   readonly keys: readonly DeclaredKeys[];
-  readonly stored: readonly { readonly site: string; readonly backups: readonly StoredBackup[] }[];
+  readonly stored: readonly (Pick<ObservedRepository, 'backups' | 'walRecipients'> & { readonly site: string })[];
 }
 
 /** The document of schema/keys.schema.json. */
@@ -32,6 +33,11 @@ export function renderKeysDocument(views: readonly RepositoryKeysView[]): KeysRe
         view.stored.flatMap(({ site, backups }) => backups.map((backup) => backupReport(view, site, backup))),
       )
       .toSorted((a, b) => (a.startTime < b.startTime ? 1 : a.startTime > b.startTime ? -1 : a.id < b.id ? 1 : -1)),
+    wal: views.flatMap((view) =>
+      view.stored.flatMap(({ site, backups, walRecipients }) =>
+        walRecipients.map((set) => walReport(view, site, backups, set)),
+      ),
+    ),
   };
 }
 
@@ -59,6 +65,26 @@ function backupReport({ name, keys }: RepositoryKeysView, site: string, backup: 
     encrypted: backup.encryption !== undefined,
     recipients: [...recipients],
     signer: backup.encryption?.signer ?? null,
+    onlyRetired: retired,
+    opensHere,
+  };
+}
+
+function walReport(
+  { name, keys }: RepositoryKeysView,
+  site: string,
+  backups: readonly StoredBackup[],
+  set: WalRecipients,
+): WalKeysReport {
+  const { recipients, retired = null, opensHere = null } = walKeyNeedOf(set, backups, keys);
+  const { files, first, last } = set;
+  return {
+    site,
+    repository: name,
+    files,
+    first,
+    last,
+    recipients: recipients.map(({ fingerprint = null, ...rest }) => ({ ...rest, fingerprint })),
     onlyRetired: retired,
     opensHere,
   };

@@ -38,8 +38,8 @@ function verdictOf({ state, content, encrypted }: Verified): string {
     case 'whole':
       if (content === 'opened') return 'whole';
       return content === 'no-private-key'
-        ? 'stored bytes of files verified, WAL only seen to be there; the content was not opened: no private key is declared here'
-        : `stored bytes of files verified, WAL only seen to be there; the content was not opened, as asked${encrypted === true ? ' (it is encrypted)' : ''}`;
+        ? 'stored bytes verified; the content was not opened: no private key is declared here'
+        : `stored bytes verified; the content was not opened, as asked${encrypted === true ? ' (it is encrypted)' : ''}`;
     default:
       return unreachable(state);
   }
@@ -56,6 +56,6 @@ function lookedAt({ stored, opened, wal, content }: Verified): readonly string[]
       : []),
     wal.needed === 0
       ? 'WAL: none beside the files'
-      : `WAL: ${wal.there} of ${counted(wal.needed, 'file')} there, ${wal.opened} opened`,
+      : `WAL: ${wal.there} of ${counted(wal.needed, 'file')} there, ${wal.verified} verified, ${wal.opened} opened`,
   ];
 }

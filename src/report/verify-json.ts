@@ -30,7 +30,7 @@ const NOTHING = {
   content: null,
   stored: { objects: 0, bytes: 0 },
   opened: { files: 0, chunks: 0, bytes: 0 },
-  wal: { needed: 0, there: 0, opened: 0 },
+  wal: { needed: 0, there: 0, verified: 0, opened: 0 },
   findings: [],
   findingsLeftOut: 0,
   notes: [],

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { CODEC_EXTENSION, CODEC_NAMES, type CodecName } from '../codec/codec.ts';
 import type { SiteName } from '../domain/desired.ts';
 import { unreachable } from '../domain/failure.ts';
 import { type Instant, instant } from '../domain/instant.ts';
-import { type BackupId, backupId, type PackReference } from '../domain/observed.ts';
+import { type BackupId, backupId, type KeyReference, type PackReference } from '../domain/observed.ts';
 import { timelineName } from '../domain/timeline.ts';
 import { recogniseWalFile, type WalFile } from '../domain/wal-file.ts';
 import { BACKUP_ID_FORM } from './backup-id.ts';
@@ -25,6 +26,8 @@ export interface StoredForm {
 /** What a WAL object is named by: the hash of its plain content (SHA-256, 64 lower-case hexadecimal digits), and its form. */
 interface StoredContent extends StoredForm {
   readonly sha256: string;
+  /** Whom it is encrypted to: the name of that set of keys (recipientSetName). Absent where it is not encrypted. */
+  readonly recipientSet?: string;
 }
 
 const MESSAGE_EXTENSION = 'pgp';
@@ -49,7 +52,20 @@ const walFolder = (site: SiteName, file: WalFile): string => {
 export const walPrefix = (site: SiteName, file: WalFile): string => `${walFolder(site, file)}${file.name}-`;
 
 export const walKey = (site: SiteName, file: WalFile, content: StoredContent): string =>
-  `${walPrefix(site, file)}${content.sha256}.${extensionOf(content)}`;
+  `${walPrefix(site, file)}${content.sha256}${recipientsOf(content)}.${extensionOf(content)}`;
+
+// No hyphen: what follows the last one is the hash, for scripts too.
+const recipientsOf = ({ recipientSet }: StoredContent): string =>
+  recipientSet === undefined ? '' : `.to_${recipientSet}`;
+
+/**
+ * The name of a set of recipients: 16 hexadecimal digits of the SHA-256 over the fingerprints of their (sub)keys, in ascending order, a line
+ * each. So a listing tells which WAL was encrypted to the same keys; which those are, any one of the objects says at its beginning.
+ */
+export function recipientSetName(recipients: readonly KeyReference[]): string {
+  const lines = recipients.map(({ encryptionKey }) => `${encryptionKey}\n`).toSorted();
+  return createHash('sha256').update(lines.join('')).digest('hex').slice(0, 16);
+}
 
 export const timelinePrefix = (site: SiteName, timeline: WalFile['timeline']): string =>
   `${sitePrefix(site)}wal/${timelineName(timeline)}/`;
@@ -107,7 +123,13 @@ export const MAX_PACK_NUMBER = 99_999_999;
 export type SiteKey =
   | { readonly kind: 'identity' }
   /** `form` is absent where this version does not know the extension; name and hash count all the same. */
-  | { readonly kind: 'wal'; readonly file: WalFile; readonly sha256: string; readonly form: StoredForm | undefined }
+  | {
+      readonly kind: 'wal';
+      readonly file: WalFile;
+      readonly sha256: string;
+      readonly form: StoredForm | undefined;
+      readonly recipientSet?: string;
+    }
   | { readonly kind: 'set-aside'; readonly file: WalFile; readonly sha256: string; readonly at: Instant }
   | { readonly kind: 'marker'; readonly backup: BackupId }
   | { readonly kind: 'manifest'; readonly backup: BackupId; readonly form: StoredForm | undefined }
@@ -121,11 +143,12 @@ export type SiteKey =
 
 const BACKUP = `(?<backup>${BACKUP_ID_FORM})`;
 const CONTENT = '(?<name>[0-9A-Z.a-z]+)-(?<sha256>[0-9a-f]{64})';
+const RECIPIENTS = '(?:\\.to_(?<recipients>[0-9a-f]{16}))?';
 const EXTENSION = '(?<extension>[a-z0-9]+(?:\\.[a-z0-9]+)*)';
 
 const FORMS: readonly (readonly [kind: SiteKey['kind'], form: RegExp])[] = [
   ['identity', /^site\.json$/],
-  ['wal', new RegExp(`^wal/(?<timeline>[0-9A-F]{8})/(?:(?<log>[0-9A-F]{8})/)?${CONTENT}\\.${EXTENSION}$`)],
+  ['wal', new RegExp(`^wal/(?<timeline>[0-9A-F]{8})/(?:(?<log>[0-9A-F]{8})/)?${CONTENT}${RECIPIENTS}\\.${EXTENSION}$`)],
   ['set-aside', new RegExp(`^set-aside/${CONTENT}-(?<at>\\d{1,15})\\.${EXTENSION}$`)],
   ['marker', new RegExp(`^backups/${BACKUP}/backup\\.json$`)],
   ['manifest', new RegExp(`^backups/${BACKUP}/manifest\\.ndjson\\.${EXTENSION}$`)],
@@ -160,7 +183,9 @@ function buildKey(kind: SiteKey['kind'], groups: Readonly<Record<string, string 
       // A file in the folder of another timeline or log is not where this format puts it.
       if (!file || timelineName(file.timeline) !== groups['timeline']) return undefined;
       if ((file.kind === 'history' ? undefined : file.log) !== groups['log']) return undefined;
-      return { kind, file, sha256: groups['sha256'] ?? '', form: formOf(groups['extension'] ?? '') };
+      const content = { kind, file, sha256: groups['sha256'] ?? '', form: formOf(groups['extension'] ?? '') } as const;
+      const recipientSet = groups['recipients'];
+      return recipientSet === undefined ? content : { ...content, recipientSet };
     }
     case 'set-aside': {
       const file = recogniseWalFile(groups['name'] ?? '');

@@ -5,6 +5,7 @@ import { mapBounded } from '../storage/bounded.ts';
 import { type BackupMarker, readMarker } from './backup-marker.ts';
 import { checkRepository, readIdentity } from './identity.ts';
 import { sitePrefix } from './layout.ts';
+import { observeWalRecipients } from './observe-wal-recipients.ts';
 import { missingPacks } from './pack-list.ts';
 import { readHold, readProof } from './records.ts';
 import { SiteListing } from './site-listing.ts';
@@ -47,6 +48,7 @@ export async function observeRepository(repo: SiteRepository, signal: AbortSigna
     wal: identity ? listing.segments(identity.segmentSize) : new Map(),
     histories: await readHistories(repo, listing.histories(), signal),
     otherWalFiles: listing.otherWalFiles(),
+    walRecipients: await observeWalRecipients(repo, listing.encryptedWal(), signal),
     packs: listing.packs(),
     ...(repo.lockedFor === undefined ? {} : { lockedFor: repo.lockedFor }),
     ...(repo.store.capabilities.consistentListing ? {} : { lateListing: true }),

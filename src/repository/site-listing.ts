@@ -9,6 +9,7 @@ import type {
   StoredObject,
   StoredPack,
   StoredSegment,
+  WalRecipients,
 } from '../domain/observed.ts';
 import { parseSegmentName, type SegmentSize } from '../domain/segment.ts';
 import type { TimelineId } from '../domain/timeline.ts';
@@ -17,6 +18,13 @@ import { packKey, parseSiteKey, type SiteKey } from './layout.ts';
 import type { StoredWalObject } from './wal-objects.ts';
 
 type KeyOf<Kind extends SiteKey['kind']> = Extract<SiteKey, { kind: Kind }>;
+
+export interface EncryptedWal extends Omit<WalRecipients, 'keyIds'> {
+  /** Absent where the names do not say it: then each may be encrypted to others. */
+  readonly recipientSet: string | undefined;
+  /** One of the objects. */
+  readonly sample: { readonly key: string; readonly size: number };
+}
 
 /** Sorts the keys of one listing of a site by what they are. Pure: it only takes what the store said. */
 export class SiteListing {
@@ -54,8 +62,8 @@ export class SiteListing {
         this.#packSums.push({ backup: parsed.backup, object: { key, size: bytesOf(size), storedAt: at } });
         break;
       case 'wal': {
-        const { file, sha256, form } = parsed;
-        this.#wal.push({ key, file, sha256, form, storedSize: size, storedAt: at });
+        const { file, sha256, form, recipientSet } = parsed;
+        this.#wal.push({ key, file, sha256, form, recipientSet, storedSize: size, storedAt: at });
         break;
       }
       case 'hold':
@@ -121,6 +129,24 @@ export class SiteListing {
   otherWalFiles(): ReadonlySet<string> {
     const others = this.#wal.filter(({ file }) => file.kind === 'partial' || file.kind === 'backup-label');
     return new Set(others.map(({ file }) => file.name));
+  }
+
+  /** Files that are encrypted, by what their names say of the recipients; histories are not. */
+  encryptedWal(): readonly EncryptedWal[] {
+    const sets = new Map<string | undefined, EncryptedWal>();
+    for (const { key, file, form, recipientSet, storedSize } of this.#wal) {
+      if (form?.message !== true || file.kind === 'history') continue;
+      const { name } = file;
+      const { files, first, last } = sets.get(recipientSet) ?? { files: 0, first: name, last: name };
+      sets.set(recipientSet, {
+        recipientSet,
+        files: files + 1,
+        first: name < first ? name : first,
+        last: name > last ? name : last,
+        sample: { key, size: storedSize },
+      });
+    }
+    return [...sets.values()].sort((a, b) => (a.first < b.first ? -1 : 1));
   }
 
   /** Segments by timeline, ascending. Names that cannot occur with this segment size are nobody's segments and left out. */

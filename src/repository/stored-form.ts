@@ -1,5 +1,6 @@
 import type { Encryptor, Trust } from '../codec/encryption.ts';
 import { Failure } from '../domain/failure.ts';
+import type { KeyReference } from '../domain/observed.ts';
 import { openCodecOf } from './codecs.ts';
 import type { StoredForm } from './layout.ts';
 import type { SiteRepository } from './site-repository.ts';
@@ -15,8 +16,17 @@ type Tap = (compressed: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 /** How new objects of a repository are written. */
 export interface ObjectWriter {
   readonly form: StoredForm;
+  /** Who can open what is written, each alone; none where it is not encrypted. */
+  readonly recipients: readonly KeyReference[];
   /** The stored bytes of the object that will lie under `key`. `tap` sees the compressed bytes before they are encrypted. */
   encode(plain: AsyncIterable<Uint8Array>, key: string, tap?: Tap): AsyncIterable<Uint8Array>;
+  /** As encode, of what can be read twice: where it is encrypted, it has a known size and ends with the sum of its stored bytes. */
+  seal(open: () => AsyncIterable<Uint8Array>, key: string): Promise<SealedObject>;
+}
+
+export interface SealedObject {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly size?: number;
 }
 
 /** Throws `key.unusable` where something is declared that cannot be encrypted to. */
@@ -24,11 +34,26 @@ export async function objectWriter(repo: SiteRepository, protection: Protection)
   const encryptor = await repo.encryptor?.();
   const codec = repo.codec.name;
   const protect = encryptor && protector(encryptor, protection);
-  if (protect === undefined)
-    return { form: { codec, message: false }, encode: (plain) => repo.codec.encodeStream(plain) };
+  if (encryptor === undefined || protect === undefined)
+    return {
+      form: { codec, message: false },
+      recipients: [],
+      encode: (plain) => repo.codec.encodeStream(plain),
+      seal: (open) => Promise.resolve({ bytes: repo.codec.encodeStream(open()) }),
+    };
+  const encode: ObjectWriter['encode'] = (plain, key, tap = asIs) => protect(tap(repo.codec.encodeStream(plain)), key);
+  if (protection === 'sign')
+    return {
+      form: { codec, message: true },
+      recipients: [],
+      encode,
+      seal: (open, key) => Promise.resolve({ bytes: encode(open(), key) }),
+    };
   return {
     form: { codec, message: true },
-    encode: (plain, key, tap = asIs) => protect(tap(repo.codec.encodeStream(plain)), key),
+    recipients: encryptor.recipients,
+    encode,
+    seal: (open, key) => encryptor.seal(() => repo.codec.encodeStream(open()), key),
   };
 }
 

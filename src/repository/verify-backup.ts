@@ -24,7 +24,7 @@ export interface Verification {
 const NOTHING = {
   stored: { objects: 0, bytes: 0 },
   opened: { files: 0, chunks: 0, bytes: 0 },
-  wal: { needed: 0, there: 0, opened: 0 },
+  wal: { needed: 0, there: 0, verified: 0, opened: 0 },
 };
 
 /**
@@ -61,7 +61,7 @@ export async function verifyBackup(
       },
     };
     const { manifest, withoutSums, ...stored } = await verifyStored(work);
-    const wal = await verifyWal(work, { open: !storedOnly, key: privateKey });
+    const wal = await verifyWal(work, { storedOnly, key: privateKey });
     const { complete, ...opened } =
       whyNot === undefined && manifest ? await verifyContent(work) : { complete: false, ...NOTHING.opened };
     const notes = withoutSums.map(({ backup, numbers }) => {

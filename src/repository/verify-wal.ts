@@ -1,4 +1,5 @@
-import { Failure } from '../domain/failure.ts';
+import { readClosingSum } from '../codec/openpgp/closing-sum.ts';
+import { Failure, unreachable } from '../domain/failure.ts';
 import { nextSegment, parseSegmentName, type SegmentSize, segmentName } from '../domain/segment.ts';
 import { historyFileName } from '../domain/timeline.ts';
 import type { VerifiedWal } from '../domain/verification.ts';
@@ -15,17 +16,20 @@ import { findWal, readWal, type StoredWalObject } from './wal-objects.ts';
 /** WAL files in flight. */
 const FILES_AT_ONCE = 4;
 
-export interface OpenedWal {
-  /** Content is to be opened where it can be. */
-  readonly open: boolean;
+export interface WalVerification {
+  /** What is encrypted is not opened, whatever keys are declared. */
+  readonly storedOnly: boolean;
   /** A private key is declared for what is encrypted. */
   readonly key: boolean;
 }
 
-/** Looks for the WAL that makes a backup consistent, and opens it. */
-export async function verifyWal(work: StoredWork, { open, key }: OpenedWal): Promise<VerifiedWal> {
+/**
+ * Looks for the WAL that makes a backup consistent, and verifies each file: an encrypted one that is not to be opened by the sum of its
+ * stored bytes, any other by its content, of which its name holds the hash.
+ */
+export async function verifyWal(work: StoredWork, how: WalVerification): Promise<VerifiedWal> {
   const { repo, marker, findings, signal } = work;
-  const counted = { needed: 0, there: 0, opened: 0 };
+  const counted = { needed: 0, there: 0, verified: 0, opened: 0 };
   // Among its files, then.
   if (marker.wal.carried) return counted;
   const identity = await readIdentity(repo, signal);
@@ -45,22 +49,53 @@ export async function verifyWal(work: StoredWork, { open, key }: OpenedWal): Pro
       const object = only(name, await findWal(repo, file, signal), describeRepository(repo));
       where = object.key;
       counted.there += 1;
-      const history = file.kind === 'history';
       // Histories are signed and not encrypted.
-      if (!open || (object.form?.message === true && !key && !history)) return;
-      const limit = history ? MAX_HISTORY_BYTES : identity.segmentSize;
-      let size = 0;
-      for await (const piece of readWal(repo, object, limit, signal)) size += piece.byteLength;
-      if (!history && size !== identity.segmentSize) {
-        findings.damaged(where, `${where} has ${size} plain bytes, not those of a segment`);
-        return;
+      const encrypted = object.form?.message === true && file.kind !== 'history';
+      if (encrypted && (how.storedOnly || !how.key)) {
+        if (await isStoredWhole(work, where)) counted.verified += 1;
+      } else if (await isContentWhole(work, object, identity.segmentSize)) {
+        counted.verified += 1;
+        counted.opened += 1;
       }
-      counted.opened += 1;
     } catch (error) {
       findings.take(where, error);
     }
   });
   return counted;
+}
+
+/** By the sum at its end; what is not, or cannot be said to be, becomes a finding. */
+async function isStoredWhole({ repo, findings, signal }: StoredWork, key: string): Promise<boolean> {
+  const sum = await readClosingSum(await repo.store.get(key, { signal }));
+  switch (sum) {
+    case 'fits':
+      return true;
+    case 'differs':
+      findings.damaged(key, `${key} is damaged: its stored bytes do not have the SHA-256 at their end`);
+      return false;
+    case 'absent':
+      findings.unverifiable(
+        key,
+        `${key} does not end with the SHA-256 of its stored bytes: it is cut or damaged there, or another program wrote it`,
+      );
+      return false;
+    default:
+      return unreachable(sum);
+  }
+}
+
+async function isContentWhole(
+  { repo, findings, signal }: StoredWork,
+  object: StoredWalObject,
+  segmentSize: SegmentSize,
+): Promise<boolean> {
+  const history = object.file.kind === 'history';
+  let size = 0;
+  for await (const piece of readWal(repo, object, history ? MAX_HISTORY_BYTES : segmentSize, signal))
+    size += piece.byteLength;
+  if (history || size === segmentSize) return true;
+  findings.damaged(object.key, `${object.key} has ${size} plain bytes, not those of a segment`);
+  return false;
 }
 
 function neededFiles({ timeline, wal }: BackupMarker, size: SegmentSize): readonly string[] {

@@ -3,7 +3,15 @@ import type { Trust } from '../codec/encryption.ts';
 import { Failure, isFailure } from '../domain/failure.ts';
 import { type Instant, instant } from '../domain/instant.ts';
 import type { WalFile } from '../domain/wal-file.ts';
-import { parseSiteKey, type StoredForm, setAsideKey, setAsidePrefix, walKey, walPrefix } from './layout.ts';
+import {
+  parseSiteKey,
+  recipientSetName,
+  type StoredForm,
+  setAsideKey,
+  setAsidePrefix,
+  walKey,
+  walPrefix,
+} from './layout.ts';
 import { describeRepository, type SiteRepository } from './site-repository.ts';
 import { listAll } from './small-object.ts';
 import { type ObjectWriter, objectReader, objectWriter } from './stored-form.ts';
@@ -16,6 +24,8 @@ export interface StoredWalObject {
   readonly sha256: string;
   /** Absent where this version cannot read it. */
   readonly form: StoredForm | undefined;
+  /** Of what is encrypted and says it in its name. */
+  readonly recipientSet: string | undefined;
   readonly storedSize: number;
   readonly storedAt: Instant;
 }
@@ -38,8 +48,8 @@ export async function findWal(
   for (const { key, size, storedAt } of await listAll(repo.store, walPrefix(repo.site, file), signal)) {
     const parsed = parseSiteKey(repo.site, key);
     if (parsed?.kind !== 'wal' || parsed.file.name !== file.name) continue;
-    const { sha256, form } = parsed;
-    found.push({ key, file, sha256, form, storedSize: size, storedAt: instant(storedAt) });
+    const { sha256, form, recipientSet } = parsed;
+    found.push({ key, file, sha256, form, recipientSet, storedSize: size, storedAt: instant(storedAt) });
   }
   return found;
 }
@@ -72,7 +82,12 @@ export async function storeWal(
     throw conflict(repo, others[0], content);
   }
   const late = !repo.store.capabilities.consistentListing;
-  const written = walKey(repo.site, file, { sha256: content.sha256, ...writer.form });
+  const { form, recipients } = writer;
+  const written = walKey(repo.site, file, {
+    sha256: content.sha256,
+    ...form,
+    ...(recipients.length > 0 && { recipientSet: recipientSetName(recipients) }),
+  });
   const key = ours?.key ?? written;
   // A listing may show what its writer has not made durable yet, or not show it yet; head speaks of durable objects, at once.
   if ((ours || late) && (await repo.store.head(key, { signal }))) return 'already-there';
@@ -94,7 +109,8 @@ async function putContent(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await repo.store.put(key, writer.encode(content.open(), key), { ifAbsent: true, signal });
+    const { bytes, ...size } = await writer.seal(() => content.open(), key);
+    await repo.store.put(key, bytes, { ifAbsent: true, signal, ...size });
   } catch (error) {
     // The key holds the hash of the content, and objects appear only complete: a taken name is the same content.
     if (!isFailure(error, 'store.exists')) throw error;

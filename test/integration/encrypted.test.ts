@@ -180,7 +180,9 @@ describe('an encrypted and signed repository', () => {
   it(
     'does not take what somebody else has put in place of a segment',
     async () => {
-      const segment = stored().find((file) => /\/0000000100000000[0-9A-F]{8}-[0-9a-f]{64}\.zst\.pgp$/.test(file)) ?? '';
+      const segment =
+        stored().find((file) => /\/0000000100000000[0-9A-F]{8}-[0-9a-f]{64}\.to_[0-9a-f]{16}\.zst\.pgp$/.test(file)) ??
+        '';
       const name = path.basename(segment).slice(0, 24);
       const forger = await testKey('forger');
       const encryptor = await encryptorFor([team], forger);

@@ -95,10 +95,14 @@ describe.skipIf(missingGnuPg !== '')(`GnuPG${missingGnuPg}`, () => {
         const encryptor = await encryptorFor(everybody(), signing);
         for (const size of SIZES) {
           const content = randomBytes(size);
-          const message = await collect(encryptor.encrypt(whole(content), KEY));
+          const messages = [
+            await collect(encryptor.encrypt(whole(content), KEY)),
+            await collect((await encryptor.seal(() => whole(content), KEY)).bytes),
+          ];
           // Unlocking costs a second each time.
           const readers = size === 8384 ? everyRing() : everyRing().filter(({ unlock }) => unlock.length === 0);
-          for (const reader of readers) same(opened(reader, message, signing !== undefined), content);
+          for (const message of messages)
+            for (const reader of readers) same(opened(reader, message, signing !== undefined), content);
         }
       }
     });

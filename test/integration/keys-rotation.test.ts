@@ -12,6 +12,7 @@ import { createLocalStore } from '../../src/storage/local/local-store.ts';
 import { systemClock } from '../../src/telemetry/system-effects.ts';
 import { giveToServer } from '../../support/unprivileged.ts';
 import { encryptedPolicies, type KeyFolder, keyFolder } from '../support/key-folder.ts';
+import { nameOf, storeText } from '../support/repository-objects.ts';
 import { commitSmallBackup } from '../support/small-backup.ts';
 import { calm, openTestRepository } from '../support/temporary-repository.ts';
 import { reportErrors } from '../support/validate-report.ts';
@@ -80,6 +81,7 @@ describe('rotation from one key to another', { timeout: 180_000 }, () => {
     ids.push(
       (await commitSmallBackup(repo, { files, startTime, startLsn: 0x2000028n + BigInt(ids.length) * 0x1000000n })).id,
     );
+    await storeText(repo, nameOf(1 + ids.length), `segment ${ids.length}`);
     giveToServer(place.folder);
   }
 
@@ -135,6 +137,24 @@ describe('rotation from one key to another', { timeout: 180_000 }, () => {
       { role: 'recipient', usable: true, fingerprint: next.fingerprint, owner: 'next', expires: null },
     ]);
     expect(retired(document)).toEqual([false, false, false, false]);
+    const walOf = (number: number, ...keys: readonly NewKeyReport[]) => ({
+      files: 1,
+      first: nameOf(number),
+      last: nameOf(number),
+      recipients: expect.toSatisfy(
+        (found: readonly { fingerprint: string }[]) =>
+          found
+            .map(({ fingerprint }) => fingerprint)
+            .toSorted()
+            .join() ===
+          keys
+            .map(({ fingerprint }) => fingerprint)
+            .toSorted()
+            .join(),
+      ),
+      onlyRetired: false,
+    });
+    expect(document.wal).toMatchObject([walOf(2, old), walOf(3, old, next), walOf(4, next)]);
     expect(opens(document)).toEqual([null, null, null, true]);
     expect(await notes()).toEqual([]);
   });
@@ -142,13 +162,13 @@ describe('rotation from one key to another', { timeout: 180_000 }, () => {
   it('names in the list, in status and in the plan what only the retired key opens', async () => {
     declare({ recipients: ['next'] });
     expect(retired((await list()).document)).toEqual([true, false, false, false]);
-    const note = `only the retired key ${old.fingerprint.toUpperCase()} opens in "local": ${ids[0]}; keep its private key as long as they are kept`;
+    const note = `only the retired key ${old.fingerprint.toUpperCase()} opens in "local": ${ids[0]}, WAL ${nameOf(2)}; keep its private key as long as they are kept`;
     expect(await notes()).toEqual([note]);
     expect((await place.hoard('plan')).stdout).toContain(note);
     const { stdout } = await place.hoard('keys', 'list');
     expect(stdout).toMatch(new RegExp(`${ids[0]} .*retired keys only`));
     expect(stdout).toContain(
-      `! 1 backup can be opened by retired keys only: keep the private keys of ${old.fingerprint.toUpperCase()}\n`,
+      `! 1 backup and 1 WAL file can be opened by retired keys only: keep the private keys of ${old.fingerprint.toUpperCase()}\n`,
     );
   });
 
@@ -163,6 +183,7 @@ describe('rotation from one key to another', { timeout: 180_000 }, () => {
     const { status, document } = await list();
     expect(status).toBe(0);
     expect(retired(document)).toEqual([null, false, false, false]);
+    expect(document.wal.map(({ onlyRetired }) => onlyRetired)).toEqual([null, false, false]);
     expect(document.repositories[0]?.keys[0]).toMatchObject({ usable: false, fingerprint: null });
     const found = await notes();
     expect(found).toEqual([
@@ -183,7 +204,7 @@ describe('rotation from one key to another', { timeout: 180_000 }, () => {
     expect((await check()).status).toBe(0);
     declare({ recipients: ['next'], privateKey: 'old', passphrase: 'passphrase' });
     expect(opens((await list()).document)).toEqual([true, true, false, true]);
-    expect((await place.hoard('keys', 'list')).stdout).toContain('do not open 1 backup\n');
+    expect((await place.hoard('keys', 'list')).stdout).toContain('do not open 1 backup and 1 WAL file\n');
     writeFileSync(inFolder('both.key.asc'), read('old.key.asc') + read('next.key.asc'));
     giveToServer(place.folder);
     declare({ recipients: ['next'], privateKey: 'both', passphrase: 'passphrase' });

@@ -25,7 +25,7 @@ const PAGE = readFileSync(path.join(ROOT, 'docs/restore-without-hoard.md'), 'utf
 /** All that the script and the page may use, beside what is built into the shell: no hoard, no Node. */
 const TOOLS =
   'sh gpg zstd xz jq awk basename cat chmod cmp cp cut dd dirname env find grep head id ln ls mkdir mktemp mv printf';
-const MORE_TOOLS = 'rm sed sha256sum sort stat sync tail tr';
+const MORE_TOOLS = 'od rm sed sha256sum sort stat sync tail tr';
 
 /** Debian has the library, but no tool for the framing format. */
 const LIBSNAPPY = '/usr/share/doc/libsnappy1v5/copyright';

@@ -64,9 +64,9 @@ describe('hoard backup verify', { timeout: 120_000 }, () => {
     const human = await place.hoard('backup', 'verify', marker.id.slice(0, 12));
     expect(human).toMatchObject({ status: 0 });
     expect(human.stdout).toContain(
-      'stored bytes of files verified, WAL only seen to be there; the content was not opened: no private key is declared here\n  stored: 2 objects',
+      'stored bytes verified; the content was not opened: no private key is declared here\n  stored: 2 objects',
     );
-    expect(human.stdout).toContain('WAL: 1 of 1 file there, 0 opened');
+    expect(human.stdout).toContain('WAL: 1 of 1 file there, 1 verified, 0 opened');
     expect(await verify()).toMatchObject({
       status: 0,
       document: { ok: true, repositories: [{ state: 'whole', content: 'no-private-key', encrypted: true }] },
@@ -80,7 +80,9 @@ describe('hoard backup verify', { timeout: 120_000 }, () => {
     expect(await verify()).toMatchObject({
       status: 0,
       document: {
-        repositories: [{ state: 'whole', content: 'opened', opened, wal: { needed: 1, there: 1, opened: 1 } }],
+        repositories: [
+          { state: 'whole', content: 'opened', opened, wal: { needed: 1, there: 1, verified: 1, opened: 1 } },
+        ],
       },
     });
     expect(await verify('--stored')).toMatchObject({
@@ -131,7 +133,7 @@ describe('hoard backup verify', { timeout: 120_000 }, () => {
     const partly = await place.hoard('backup', 'verify', marker.id);
     expect(partly).toMatchObject({ status: 3 });
     expect(partly.stderr).toContain('warning: repository "lost" of site "orders" could not be read');
-    expect(partly.stdout).toContain('repository "local": stored bytes of files verified');
+    expect(partly.stdout).toContain('repository "local": stored bytes verified');
     expect((await place.hoard('backup', 'verify', marker.id, '--repository', 'lost')).status).toBe(1);
   });
 

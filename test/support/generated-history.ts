@@ -198,6 +198,7 @@ export class SimulatedWorld {
         wal: new Map(),
         histories: new Map(),
         otherWalFiles: new Set(),
+        walRecipients: [],
         packs: [],
         strays: [],
         holds: [],

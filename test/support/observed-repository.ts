@@ -106,6 +106,7 @@ export function repository(sketch: RepositorySketch): ObservedRepository {
     wal,
     histories: new Map((sketch.histories ?? []).map((entry) => [entry.timeline, entry])),
     otherWalFiles: new Set(),
+    walRecipients: [],
     packs: packsOf(backups),
     strays: [],
     holds: [],

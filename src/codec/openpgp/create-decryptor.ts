@@ -1,6 +1,7 @@
 import type { Key, PrivateKey } from 'openpgp';
 import type { Decryptor } from '../encryption.ts';
 import { ByteReader } from './byte-reader.ts';
+import { checkClosingSum } from './closing-sum.ts';
 import { type FoundSignature, readContent } from './message-content.ts';
 import { openSessionKey } from './open-session-key.ts';
 import { CIPHER, decryptStream } from './protected-data.ts';
@@ -32,7 +33,7 @@ export function createDecryptor(keys: DecryptorKeys): Decryptor {
       ): AsyncGenerator<Uint8Array> {
         yield* decryptStream(await openSessionKey(sessionKeys, await privateKeys(), name), body);
       }
-      yield* readContent(bytes, { signatures, open });
+      yield* readContent(checkClosingSum(bytes), { signatures, open });
       if (signers !== undefined && trust === 'required') await requireSignature(signatures, name, await signers());
     },
     async openPack(header, name) {

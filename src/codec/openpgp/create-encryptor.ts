@@ -7,6 +7,7 @@ import { literalOf } from './literal.ts';
 import { objectNotation } from './object-notation.ts';
 import { encryptStream, SESSION_KEY_BYTES } from './protected-data.ts';
 import { type KeyText, readPublicKeys } from './read-keys.ts';
+import { sealMessage } from './seal-message.ts';
 import { type LockedKeys, unlockKeys } from './unlock-key.ts';
 import { toWebStream } from './web-stream.ts';
 
@@ -48,6 +49,7 @@ export async function createEncryptor(keys: EncryptorKeys, clock: () => Date): P
       yield header;
       yield* encryptStream(sessionKey, sign(content, name));
     },
+    seal: async (open, name) => sealMessage(await newKey(), open, (content) => sign(content, name)),
   };
 }
 

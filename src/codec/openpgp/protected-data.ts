@@ -66,20 +66,32 @@ export function decryptContent(sessionKey: Uint8Array, packet: Uint8Array): Uint
 
 /** Of packets whose length is not known: one packet, in bounded memory. */
 export function encryptStream(sessionKey: Uint8Array, packets: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  async function* body(): AsyncGenerator<Uint8Array> {
-    const cipher = createCipheriv(CIPHER, sessionKey, NO_IV);
-    const digest = createHash('sha1');
-    const encrypt = (plain: Uint8Array): Uint8Array => {
-      digest.update(plain);
-      return cipher.update(plain);
-    };
-    yield VERSION;
-    yield encrypt(newPrefix());
-    for await (const piece of packets) yield encrypt(piece);
-    yield encrypt(DIGEST_HEADER);
-    yield cipher.update(digest.digest());
-  }
-  return packetOf(PACKET.protectedData, body());
+  return packetOf(PACKET.protectedData, sealedBody(sessionKey, packets));
+}
+
+/** The header of a packet with `size` bytes of packets inside, and how long the whole packet is. */
+export function sizedHeader(size: number): { readonly header: Uint8Array; readonly packetSize: number } {
+  const bodySize = VERSION.length + PREFIX_BYTES + size + DIGEST_HEADER.length + DIGEST_BYTES;
+  const header = packetHeader(PACKET.protectedData, bodySize);
+  return { header, packetSize: header.length + bodySize };
+}
+
+/** What comes behind the header of a packet. */
+export async function* sealedBody(
+  sessionKey: Uint8Array,
+  packets: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const cipher = createCipheriv(CIPHER, sessionKey, NO_IV);
+  const digest = createHash('sha1');
+  const encrypt = (plain: Uint8Array): Uint8Array => {
+    digest.update(plain);
+    return cipher.update(plain);
+  };
+  yield VERSION;
+  yield encrypt(newPrefix());
+  for await (const piece of packets) yield encrypt(piece);
+  yield encrypt(DIGEST_HEADER);
+  yield cipher.update(digest.digest());
 }
 
 /**

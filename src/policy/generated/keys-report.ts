@@ -21,6 +21,10 @@ export interface KeysReport {
    * Newest first.
    */
   backups: BackupKeysReport[];
+  /**
+   * The encrypted WAL files of each site and repository, one entry for each set of recipients.
+   */
+  wal: WalKeysReport[];
 }
 export interface RepositoryKeysReport {
   name: string;
@@ -80,6 +84,42 @@ export interface BackupKeysReport {
 export interface RecipientReport {
   fingerprint: Fingerprint;
   encryptionKey: Fingerprint;
+  /**
+   * It is a recipient of the repository now.
+   */
+  declared: boolean;
+}
+export interface WalKeysReport {
+  site: string;
+  repository: string;
+  files: number;
+  /**
+   * Of their names, in the order of names.
+   */
+  first: string;
+  last: string;
+  /**
+   * Each of them alone can open all of these files; none where that could not be read.
+   */
+  recipients: WalRecipientReport[];
+  /**
+   * None of the recipients is declared now; null where the recipients are not known, or a declared one could not be read.
+   */
+  onlyRetired: boolean | null;
+  /**
+   * The private keys that are declared and here open them; null where there is none, or the recipients are not known.
+   */
+  opensHere: boolean | null;
+}
+export interface WalRecipientReport {
+  /**
+   * Of the (sub)key that is encrypted to.
+   */
+  keyId: string;
+  /**
+   * Of the primary key; null where neither a declared key nor a backup tells it.
+   */
+  fingerprint: Fingerprint | null;
   /**
    * It is a recipient of the repository now.
    */

@@ -63,11 +63,12 @@ export interface VerifiedContentReport {
   bytes: number;
 }
 /**
- * WAL files that make the backup consistent (none where it carries its own), those of them that are there, and those whose content was opened.
+ * WAL files that make the backup consistent (none where it carries its own), those of them that are there, those whose stored bytes or content were verified, and those whose content was opened.
  */
 export interface VerifiedWalReport {
   needed: number;
   there: number;
+  verified: number;
   opened: number;
 }
 export interface VerifyFindingReport {

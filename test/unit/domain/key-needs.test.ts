@@ -95,10 +95,35 @@ describe('what only retired keys open', () => {
       encryptedTo('3', 'a'),
       encryptedTo('4', 'a', 'c'),
     ];
-    expect(retiredNeeds(backups, [declared('recipient', 'c')])).toEqual([
-      { fingerprints: ['a'], backups: ['1', '3'] },
-      { fingerprints: ['a', 'b'], backups: ['2'] },
+    expect(retiredNeeds({ backups, walRecipients: [] }, [declared('recipient', 'c')])).toEqual([
+      { keys: ['a'], backups: ['1', '3'], wal: undefined },
+      { keys: ['a', 'b'], backups: ['2'], wal: undefined },
     ]);
+  });
+
+  it('joins the WAL of a key with its backups, and names keys that no backup tells of by their ids', () => {
+    const full = 'a'.repeat(24);
+    const backups = [encryptedTo('1', full)];
+    const idOf = (key: string): string => `${key}-encrypts`.slice(-16);
+    const wal = (first: string, last: string, files: number, ...keyIds: readonly string[]) => ({
+      keyIds,
+      files,
+      first,
+      last,
+    });
+    const walRecipients = [
+      wal('01', '04', 4, idOf(full)),
+      wal('05', '06', 2, idOf(full), idOf('c')),
+      wal('07', '09', 3, 'x'),
+      wal('0A', '0B', 1, idOf(full)),
+      { keyIds: undefined, files: 9, first: '0C', last: '0D' },
+    ];
+    expect(retiredNeeds({ backups, walRecipients }, [declared('recipient', 'c')])).toEqual([
+      { keys: [full], backups: ['1'], wal: { files: 5, first: '01', last: '0B' } },
+      { keys: ['x'], backups: [], wal: { files: 3, first: '07', last: '09' } },
+    ]);
+    const unknown = retiredNeeds({ backups: [], walRecipients }, [unread('recipient'), declared('recipient', 'c')]);
+    expect(unknown).toEqual([]);
   });
 
   it('names each such backup once, and no other, whatever is declared', () => {
@@ -108,7 +133,9 @@ describe('what only retired keys open', () => {
         const backups = histories.map((keys, index) =>
           keys.length === 0 ? backup({ id: `${index}`, start: 1, stop: 2, time: 1 }) : encryptedTo(`${index}`, ...keys),
         );
-        const named = retiredNeeds(backups, [declared('recipient', ...present)]).flatMap((need) => need.backups);
+        const named = retiredNeeds({ backups, walRecipients: [] }, [declared('recipient', ...present)]).flatMap(
+          (need) => need.backups,
+        );
         // Without any key the reference counts as one that could not be read.
         const lost = histories.flatMap((keys, index) =>
           keys.length > 0 && keys.every((key) => !present.includes(key)) && present.length > 0 ? [`${index}`] : [],

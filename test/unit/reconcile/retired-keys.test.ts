@@ -26,10 +26,21 @@ const LOST = Array.from({ length: 12 }, (_, index) => ({
   encryption: { recipients: [{ fingerprint: KEY, encryptionKey: 'b2'.repeat(20) }] },
 }));
 
+const WAL = [
+  {
+    keyIds: ['b2'.repeat(8)],
+    files: 40,
+    first: '000000010000000000000001',
+    last: '000000020000000000000028',
+  },
+  // Of these nothing is known, and nothing is said.
+  { keyIds: undefined, files: 2, first: '000000020000000000000029', last: '00000002000000000000002A' },
+];
+
 describe('notes on keys', () => {
   it('name so many backups that a status stays readable, and count the rest', async () => {
-    expect(await createKeyNotes(context({}))(REPOSITORY, { backups: LOST })).toEqual([
-      `only the retired key ${KEY.toUpperCase()} opens in "main": b0, b1, b2, b3, b4, b5, b6, b7, b8, b9 and 2 more (hoard keys list); keep its private key as long as they are kept`,
+    expect(await createKeyNotes(context({}))(REPOSITORY, { backups: LOST, walRecipients: WAL })).toEqual([
+      `only the retired key ${KEY.toUpperCase()} opens in "main": b0, b1, b2, b3, b4, b5, b6, b7, b8, b9 and 2 more (hoard keys list), 40 WAL files from 000000010000000000000001 to 000000020000000000000028; keep its private key as long as they are kept`,
     ]);
   });
 
@@ -42,13 +53,13 @@ describe('notes on keys', () => {
       trustedSigners: [],
     } as const;
     const notes = createKeyNotes(context({ BROKEN: 'no key at all' }));
-    expect(await notes({ ...REPOSITORY, encryption }, { backups: LOST })).toEqual([
+    expect(await notes({ ...REPOSITORY, encryption }, { backups: LOST, walRecipients: WAL })).toEqual([
       'a recipient of repository "main" cannot be encrypted to: environment variable BROKEN holds no OpenPGP key in ASCII armor',
     ]);
   });
 
   it('are none where nothing is encrypted', async () => {
     const plain = [backup({ start: 1, stop: 2, time: 1 })];
-    expect(await createKeyNotes(context({}))(REPOSITORY, { backups: plain })).toEqual([]);
+    expect(await createKeyNotes(context({}))(REPOSITORY, { backups: plain, walRecipients: [] })).toEqual([]);
   });
 });

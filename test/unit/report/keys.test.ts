@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../../src/domain/failure.ts';
 import type { DeclaredKeys, KeyRole } from '../../../src/domain/key-needs.ts';
-import type { StoredBackup } from '../../../src/domain/observed.ts';
+import type { StoredBackup, WalRecipients } from '../../../src/domain/observed.ts';
 import { renderKeysHuman } from '../../../src/report/keys-human.ts';
 import { renderKeysDocument } from '../../../src/report/keys-json.ts';
 import { renderNewKeyHuman } from '../../../src/report/new-key-human.ts';
@@ -46,8 +46,24 @@ const GONE: DeclaredKeys = {
 
 const STORED = [encryptedTo(1), encryptedTo(2, OLD), encryptedTo(3, OLD, NEW), encryptedTo(4, NEW)];
 
+const segmentOf = (number: number): string => `0000000100000000${number.toString(16).toUpperCase().padStart(8, '0')}`;
+const walOf = (first: number, files: number, ...keyIds: readonly string[]): WalRecipients => ({
+  keyIds: keyIds.length === 0 ? undefined : keyIds,
+  files,
+  first: segmentOf(first),
+  last: segmentOf(first + files - 1),
+});
+const keyIdOf = (fingerprint: string): string => subkeyOf(fingerprint).slice(-16);
+
+const WAL = [
+  walOf(1, 400, keyIdOf(OLD)),
+  walOf(401, 20, keyIdOf(OLD), keyIdOf(NEW)),
+  walOf(421, 1, 'f'.repeat(16)),
+  walOf(422, 3),
+];
+
 const view = (keys: readonly DeclaredKeys[]) => [
-  { name: 'main', encrypted: true, keys, stored: [{ site: 'orders', backups: STORED }] },
+  { name: 'main', encrypted: true, keys, stored: [{ site: 'orders', backups: STORED, walRecipients: WAL }] },
   { name: 'spare', encrypted: false, keys: [], stored: [] },
 ];
 
@@ -76,6 +92,7 @@ describe('keys list', () => {
   it('claims nothing of what it could not read', async () => {
     expect(reportErrors('keys', WITH_UNREADABLE)).toEqual([]);
     expect(WITH_UNREADABLE.backups.map(({ onlyRetired }) => onlyRetired)).toEqual([false, false, null, false]);
+    expect(WITH_UNREADABLE.wal.map(({ onlyRetired }) => onlyRetired)).toEqual([null, false, null, null]);
     await expect(renderKeysHuman(WITH_UNREADABLE, PLAIN)).toMatchFileSnapshot('golden/keys-unreadable.txt');
   });
 });

@@ -15,7 +15,7 @@ const WHOLE: VerifiedBackup = {
   content: 'opened',
   stored: { objects: 3, bytes: 134_217_728 },
   opened: { files: 940, chunks: 1200, bytes: 268_435_456 },
-  wal: { needed: 2, there: 2, opened: 2 },
+  wal: { needed: 2, there: 2, verified: 2, opened: 2 },
   findings: [],
   findingsLeftOut: 0,
   notes: [],
@@ -44,7 +44,7 @@ const closed = inRepository('offsite', {
   ...WHOLE,
   content: 'no-private-key',
   opened: { files: 0, chunks: 0, bytes: 0 },
-  wal: { needed: 2, there: 2, opened: 0 },
+  wal: { needed: 2, there: 2, verified: 2, opened: 0 },
 });
 
 describe('the exit status of a verification', () => {

@@ -229,6 +229,34 @@ describe('encrypted WAL', () => {
     expect((await contentOf(owner, HISTORY)).toString()).toContain('no recovery target');
   });
 
+  it('says in its name that it is of the same recipients, and at its beginning who they are', async () => {
+    const [first, second, both] = await Promise.all([
+      seenBy({ recipients: [anna], owners: [] }),
+      seenBy({ recipients: [ben], owners: [] }),
+      seenBy({ recipients: [ben, anna], owners: [], signing: host }),
+    ]);
+    await claimIdentity(first, TEST_IDENTITY, calm());
+    const name = (number: number): string => `00000001000000000000000${number}`;
+    const writers = [first, first, second, both, first, place.repo];
+    for (const [index, writer] of writers.entries())
+      await storeWal(writer, parseWalFileName(name(index + 1)), walContent(`segment ${index}`), calm());
+    await storeWal(both, HISTORY, walContent('1\t0/3000000\tno recovery target specified\n'), calm());
+    const idsOf = async (repo: SiteRepository): Promise<readonly string[]> =>
+      ((await repo.encryptor?.())?.recipients ?? []).map(({ encryptionKey }) => encryptionKey.slice(-16)).toSorted();
+    const seen = async () => (await observeRepository(second, calm())).walRecipients;
+    const expected = [
+      { keyIds: await idsOf(first), files: 3, first: name(1), last: name(5) },
+      { keyIds: await idsOf(second), files: 1, first: name(3), last: name(3) },
+      { keyIds: await idsOf(both), files: 1, first: name(4), last: name(4) },
+    ];
+    expect(await seen()).toEqual(expected);
+    expect(expected[2]?.keyIds).toHaveLength(2);
+    // What cannot be read is not known, and makes nothing fail.
+    const [damaged] = await findWal(second, parseWalFileName(name(3)), calm());
+    await place.rewrite(damaged?.key ?? '', (bytes) => bytes.fill(0));
+    expect(await seen()).toEqual(expected.map((set, index) => (index === 1 ? { ...set, keyIds: undefined } : set)));
+  });
+
   it('that somebody else has put there is refused where a signature is asked for', async () => {
     const trusting = await seenBy({ recipients: [anna], owners: [anna], trusted: [host] });
     const forger = await seenBy({ recipients: [anna], owners: [], signing: ben });

@@ -28,6 +28,7 @@ describe('observing a repository', () => {
       wal: new Map(),
       histories: new Map(),
       otherWalFiles: new Set(),
+      walRecipients: [],
       packs: [],
       strays: [],
       holds: [],

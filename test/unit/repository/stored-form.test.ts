@@ -72,10 +72,14 @@ it('any bytes, cut in any way, by any codec, to any recipients, come back the sa
             }),
           });
         const writer = await objectWriter(await open(undefined), 'encrypt');
-        const stored = await collect(writer.encode(cut(content, writing), 'sites/orders/a'));
-        for (const owner of to) {
-          const read = objectReader(await open(owner), writer.form, 'sites/orders/a');
-          expect((await collect(read(cut(stored, reading)))).equals(content)).toBe(true);
+        const { bytes, size } = await writer.seal(() => cut(content, writing), 'sites/orders/a');
+        const sealed = await collect(bytes);
+        expect(sealed.length).toBe(size);
+        for (const stored of [sealed, await collect(writer.encode(cut(content, writing), 'sites/orders/a'))]) {
+          for (const owner of to) {
+            const read = objectReader(await open(owner), writer.form, 'sites/orders/a');
+            expect((await collect(read(cut(stored, reading)))).equals(content)).toBe(true);
+          }
         }
       },
     ),

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CLOSING_SUM_BYTES } from '../../../src/codec/openpgp/closing-sum.ts';
 import type { VerifiedBackup } from '../../../src/domain/verification.ts';
 import { parseWalFileName } from '../../../src/domain/wal-file.ts';
 import type { BackupMarker } from '../../../src/repository/backup-marker.ts';
@@ -8,6 +9,8 @@ import { createChunkIndex } from '../../../src/repository/chunk-index.ts';
 import { markerKey, packKey, packSumsKey, walPrefix } from '../../../src/repository/layout.ts';
 import type { SiteRepository } from '../../../src/repository/site-repository.ts';
 import { verifyBackup } from '../../../src/repository/verify-backup.ts';
+import { VerifyFindings } from '../../../src/repository/verify-findings.ts';
+import { verifyWal } from '../../../src/repository/verify-wal.ts';
 import { findWal } from '../../../src/repository/wal-objects.ts';
 import { createRecorder } from '../../support/recorder.ts';
 import { codeOf, nameOf, storeText } from '../../support/repository-objects.ts';
@@ -90,7 +93,7 @@ describe('a backup that is verified', () => {
         bytes: marker.manifest.size + marker.packGroups.reduce((sum, each) => sum + each.bytes, 0),
       },
       opened: { files: 3, chunks: 3, bytes: 9000 },
-      wal: { needed: 1, there: 1, opened: 1 },
+      wal: { needed: 1, there: 1, verified: 1, opened: 1 },
       findings: [],
       notes: [],
     });
@@ -98,7 +101,8 @@ describe('a backup that is verified', () => {
       content: 'not-asked',
       stored: { objects: 4 },
       opened: { files: 0 },
-      wal: { needed: 1, there: 1, opened: 0 },
+      // Not encrypted: only the hash of the content tells whether it is whole.
+      wal: { needed: 1, there: 1, verified: 1, opened: 1 },
       findings: [],
     });
   });
@@ -111,7 +115,7 @@ describe('a backup that is verified', () => {
       encrypted: true,
       content: 'no-private-key',
       stored: { objects: 4 },
-      wal: { there: 1, opened: 0 },
+      wal: { there: 1, verified: 1, opened: 0 },
       findings: [],
     });
     const owner = await seenBy({ ...keys, owners: [anna], trusted: [host] });
@@ -244,6 +248,42 @@ describe('a backup that is verified', () => {
     await mkdir(dirname(place.pathOf(other)), { recursive: true });
     await writeFile(place.pathOf(other), 'other');
     expect((await verify(repo, marker)).findings).toMatchObject([{ code: 'wal.conflict' }]);
+  });
+
+  it('shows every bit that is flipped in encrypted WAL, and every tail that is cut, without a private key', async () => {
+    const keys = { recipients: [anna, ben], owners: [], signing: host };
+    const writer = await seenBy(keys);
+    const { marker } = await backUp(writer);
+    const [object] = await findWal(writer, parseWalFileName(NEEDED), calm());
+    const key = object?.key ?? '';
+    const whole = await readFile(place.pathOf(key));
+    expect(whole.length).toBeLessThan(5000);
+    // Only this object: the rest of the backup has other tests.
+    const wal = async (): Promise<{ verified: number; kinds: readonly string[] }> => {
+      const findings = new VerifyFindings();
+      const work = { repo: writer, marker, findings, signal: calm(), onBytes: () => undefined };
+      const { verified } = await verifyWal(work, { storedOnly: false, key: false });
+      return { verified, kinds: findings.result().findings.map((finding) => finding.kind) };
+    };
+    expect(await wal()).toEqual({ verified: 1, kinds: [] });
+    for (let at = 0; at < whole.length; at += 1) {
+      await place.rewrite(key, () => flip(at)(Buffer.from(whole)));
+      expect(await wal(), `byte ${at}`).toMatchObject({ verified: 0, kinds: [expect.any(String)] });
+      await place.rewrite(key, () => whole.subarray(0, at));
+      expect(await wal(), `cut at ${at}`).toMatchObject({ verified: 0, kinds: [expect.any(String)] });
+    }
+    await place.rewrite(key, (bytes) => Buffer.concat([bytes, whole]));
+    expect((await wal()).verified).toBe(0);
+    await place.rewrite(key, () => flip(whole.length >> 1)(Buffer.from(whole)));
+    expect(await verify(writer, marker)).toMatchObject({
+      findings: [{ kind: 'damaged', key, message: expect.stringContaining('stored bytes') }],
+    });
+    // What is whole but for the sum is opened by who has a key, and not verified by who has none.
+    await place.rewrite(key, () => whole.subarray(0, -CLOSING_SUM_BYTES));
+    expect((await verify(writer, marker)).findings).toMatchObject([{ kind: 'unverifiable', key }]);
+    const owner = await seenBy({ ...keys, owners: [ben], trusted: [host] });
+    expect(await verify(owner, marker, { privateKey: true })).toMatchObject({ findings: [], wal: { opened: 1 } });
+    expect((await verify(owner, marker, { privateKey: true, storedOnly: true })).findings).toHaveLength(1);
   });
 
   it('that is removed meanwhile is not called damaged', async () => {

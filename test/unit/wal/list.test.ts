@@ -28,6 +28,7 @@ function observed(numbers: readonly number[], conflicts: ReadonlySet<number> = n
     wal: new Map([[ten, segments]]),
     histories: new Map([[timelineId(11), { timeline: timelineId(11), ancestors: [] }]]),
     otherWalFiles: new Set(['b', 'a']),
+    walRecipients: [],
     packs: [],
     strays: [],
     holds: [],

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Decryptor, Encryptor } from '../../../../src/codec/encryption.ts';
+import { CLOSING_SUM_BYTES, readClosingSum } from '../../../../src/codec/openpgp/closing-sum.ts';
 import { decryptContent, encryptContent } from '../../../../src/codec/openpgp/protected-data.ts';
+import { isFailure } from '../../../../src/domain/failure.ts';
 import { decryptorFor, encryptorFor, type TestKey, testKey } from '../../../support/test-keys.ts';
 
 const KEY = 'sites/orders/wal/00000001/00000000/000000010000000000000003-ff.zst.pgp';
@@ -38,6 +40,29 @@ const messageOf = (encryptor: Encryptor, content: Uint8Array): Promise<Buffer> =
   collect(encryptor.encrypt(whole(content), KEY));
 const read = (decryptor: Decryptor, message: Uint8Array, name = KEY): Promise<Buffer> =>
   collect(decryptor.decrypt(whole(message), name, 'required'));
+
+const sealed = async (encryptor: Encryptor, content: Uint8Array): Promise<Buffer> =>
+  collect((await encryptor.seal(() => whole(content), KEY)).bytes);
+const reader = (): Decryptor => decryptorFor([anna], [host]);
+
+/** What is read, or undefined where it is refused with a code that says why. */
+async function openedBy(decryptor: Decryptor, message: Uint8Array): Promise<Buffer | undefined> {
+  try {
+    return await read(decryptor, message);
+  } catch (error) {
+    if (isFailure(error, 'object.corrupt', 'object.untrusted', 'key.missing')) return undefined;
+    throw error;
+  }
+}
+
+/** Every single bit, flipped. */
+async function eachDamage(message: Buffer, look: (changed: Buffer) => Promise<void>): Promise<void> {
+  for (let bit = 0; bit < message.length * 8; bit += 1) {
+    const changed = Buffer.from(message);
+    changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    await look(changed);
+  }
+}
 
 /** Sizes around the limits of packet lengths and parts. */
 const SIZES = [0, 1, 15, 16, 17, 185, 186, 191, 192, 8383, 8384, 65_529, 65_530, 65_536, 131_066, 200_000];
@@ -80,31 +105,76 @@ describe('a message', () => {
     const encryptor = await encryptorFor([anna], host);
     const content = Buffer.from('forty-two rows of orders');
     const message = await messageOf(encryptor, content);
-    const reader = decryptorFor([anna], [host]);
-    const codes = new Set<string>();
-    const refused = async (changed: Uint8Array): Promise<void> => {
-      const found = await read(reader, changed).then(
-        (bytes) => bytes,
-        (error: { readonly code?: string; readonly message: string }) => {
-          codes.add(error.code ?? error.message);
-          return undefined;
-        },
-      );
+    await eachDamage(message, async (changed) => {
+      const found = await openedBy(reader(), changed);
       // Bits that mean nothing may be flipped, but then the content and its signature are what they were.
       if (found !== undefined) expect(found.equals(content)).toBe(true);
-    };
-    for (let bit = 0; bit < message.length * 8; bit += 1) {
-      const changed = Buffer.from(message);
-      changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      await refused(changed);
-    }
-    for (let length = 0; length < message.length; length += 1) {
-      await expect(read(reader, message.subarray(0, length))).rejects.toMatchObject({ name: 'Failure' });
-    }
-    await expect(read(reader, Buffer.concat([message, Buffer.from([0])]))).rejects.toMatchObject({ name: 'Failure' });
-    await expect(read(reader, Buffer.concat([message, message]))).rejects.toMatchObject({ name: 'Failure' });
-    expect([...codes].every((code) => ['object.corrupt', 'object.untrusted', 'key.missing'].includes(code))).toBe(true);
+    });
+    for (let length = 0; length < message.length; length += 1)
+      await expect(read(reader(), message.subarray(0, length))).rejects.toMatchObject({ name: 'Failure' });
+    await expect(read(reader(), Buffer.concat([message, Buffer.from([0])]))).rejects.toMatchObject({ name: 'Failure' });
+    await expect(read(reader(), Buffer.concat([message, message]))).rejects.toMatchObject({ name: 'Failure' });
   }, 300_000);
+
+  it('that is sealed shows every flipped bit and every cut tail to who has no key, too', async () => {
+    const content = Buffer.from('forty-two rows of orders');
+    for (const signing of [undefined, host]) {
+      const message = await sealed(await encryptorFor([anna, ben], signing), content);
+      expect((await read(decryptorFor([anna], signing && [signing]), message)).equals(content)).toBe(true);
+      expect(await readClosingSum(whole(message))).toBe('fits');
+      await eachDamage(message, async (changed) => {
+        expect(await readClosingSum(whole(changed))).not.toBe('fits');
+        // The signature changes nothing of this, and costs time.
+        if (signing === undefined) expect(await openedBy(decryptorFor([anna]), changed)).toBe(undefined);
+      });
+      const withoutSum = message.length - CLOSING_SUM_BYTES;
+      for (let length = 0; length < message.length; length += 1) {
+        const cutOff = message.subarray(0, length);
+        expect(await readClosingSum(whole(cutOff))).toBe('absent');
+        if (signing !== undefined) continue;
+        // Without its sum it is as another program writes it: whole.
+        if (length === withoutSum) expect((await read(decryptorFor([anna]), cutOff)).equals(content)).toBe(true);
+        else await expect(read(decryptorFor([anna]), cutOff)).rejects.toMatchObject({ name: 'Failure' });
+      }
+      await expect(read(decryptorFor([anna]), Buffer.concat([message, message]))).rejects.toMatchObject({
+        name: 'Failure',
+      });
+    }
+  }, 300_000);
+
+  it('that is sealed comes back the same and has the size that was said, whatever it holds', async () => {
+    for (const signing of [undefined, host, ben]) {
+      const encryptor = await encryptorFor([anna], signing);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.oneof(fc.constantFrom(...SIZES), fc.nat(70_000)),
+          fc.array(fc.integer({ min: 1, max: 90_000 }), { minLength: 1, maxLength: 4 }),
+          async (size, sizes) => {
+            const content = randomBytes(size);
+            const message = await encryptor.seal(() => cut(content, sizes), KEY);
+            const bytes = await collect(message.bytes);
+            expect(bytes.length).toBe(message.size);
+            const found = await collect(
+              decryptorFor([anna], signing && [signing]).decrypt(cut(bytes, sizes), KEY, 'required'),
+            );
+            expect(found.equals(content)).toBe(true);
+            expect(await readClosingSum(cut(bytes, sizes))).toBe('fits');
+          },
+        ),
+        { numRuns: 12, examples: SIZES.map((size) => [size, [size + 1]]) },
+      );
+    }
+  });
+
+  it('is not sealed where the content is another one when it is read again', async () => {
+    let turn = 0;
+    const changing = (): AsyncGenerator<Uint8Array> => {
+      turn += 1;
+      return whole(Buffer.alloc(100, turn));
+    };
+    const message = await (await encryptorFor([anna], host)).seal(changing, KEY);
+    await expect(collect(message.bytes)).rejects.toThrow('changed between two readings');
+  });
 
   it('passes an error of its source on as it is', async () => {
     const encryptor = await encryptorFor([anna], host);
