@@ -24,6 +24,8 @@ const MIB = 1024 * KIB;
  * small request has four, a part of 8 MiB 130 and more. Twice struck in 600, no request fails in all of its eight tries.
  */
 const HTTP_PIECES = 600;
+/** What is refused was sent all the same: five times a part of 8 MiB, and the sixth has to get through before the next burst. */
+const BURST_PIECES = 1800;
 /** Each break hits all that is under way on the one connection of SFTP: so much, and it all gets through once. */
 const TCP_PIECES = 3000;
 const SLOW_PIECES = 200;
@@ -66,7 +68,7 @@ const REQUESTS: readonly Attack[] = [
       { kind: 'answer', status: 500, count: 5 },
       { kind: 'answer', status: 429, headers: { 'retry-after': '1' }, count: 3 },
     ],
-    every: HTTP_PIECES,
+    every: BURST_PIECES,
     strikesAll: true,
   },
   {
