@@ -27,5 +27,19 @@ export function createSystemEffects(args: {
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
 }): Effects {
-  return { ...args, clock: systemClock, random: (count) => randomBytes(count) };
+  return { ...args, clock: systemClock, random: createRandom() };
+}
+
+const POOL_BYTES = 4096;
+
+/** Random bytes for tokens and delays, fetched many at once: one call for each is noticed by requests of 4 KiB. None is given twice. */
+function createRandom(): (count: number) => Uint8Array {
+  let pool = Buffer.alloc(0);
+  return (count) => {
+    if (count > POOL_BYTES) return randomBytes(count);
+    if (pool.length < count) pool = randomBytes(POOL_BYTES);
+    const taken = Uint8Array.prototype.slice.call(pool, 0, count);
+    pool = pool.subarray(count);
+    return taken;
+  };
 }

@@ -39,7 +39,7 @@ export class StallWatch {
   readonly #busy: () => Iterable<Socket>;
   readonly #timer: NodeJS.Timeout;
   readonly #tick: number;
-  #progress = new Map<Socket, Progress>();
+  #progress = new Map<object, Progress>();
 
   /** `busy` gives the connections that have a request under way now. */
   constructor(limits: StallLimits, busy: () => Iterable<Socket>) {
@@ -52,7 +52,7 @@ export class StallWatch {
 
   /** Another request begins on a connection that is kept alive. */
   begins(socket: object): void {
-    for (const known of this.#progress.keys()) if (known === socket) this.#progress.delete(known);
+    this.#progress.delete(socket);
   }
 
   close(): void {

@@ -1,6 +1,5 @@
 import { Failure } from '../../domain/failure.ts';
-import { abortable } from '../abortable.ts';
-import { FollowingSignal } from '../following-signal.ts';
+import { AbortableSteps } from '../abortable.ts';
 import type { ObjectBody } from '../object-store.ts';
 import type { Body } from './driver.ts';
 
@@ -13,12 +12,15 @@ export class PartReader implements AsyncDisposable {
   readonly #key: string;
   readonly #size: number | undefined;
   readonly #body: ObjectBody;
-  readonly #source: AsyncGenerator<Uint8Array>;
-  readonly #stop: FollowingSignal;
-  #state: 'unread' | 'idle' | 'reading' = 'unread';
+  readonly #signal: AbortSignal;
+  readonly #steps: AbortableSteps;
+  #source: AsyncIterator<Uint8Array> | undefined;
+  #reading = false;
   #pieces: Uint8Array[] = [];
   /** What of the last piece in `#pieces` is still free, where it is a slab of ours. */
   #slabFree = 0;
+  /** The last piece in `#pieces` is a small one that came alone. */
+  #lone = false;
   #buffered = 0;
   #read = 0;
   #ended = false;
@@ -28,8 +30,8 @@ export class PartReader implements AsyncDisposable {
     this.#key = key;
     this.#size = size;
     this.#body = body;
-    this.#stop = new FollowingSignal(signal);
-    this.#source = abortable(body, this.#stop.signal);
+    this.#signal = signal;
+    this.#steps = new AbortableSteps(signal);
   }
 
   /** Bytes taken so far. */
@@ -40,9 +42,11 @@ export class PartReader implements AsyncDisposable {
   /** Whether the body has more than `length` bytes left; reads as far as that takes. */
   async hasMoreThan(length: number): Promise<boolean> {
     while (!this.#ended && this.#buffered <= length) {
-      this.#state = 'reading';
-      const step = await this.#source.next();
-      this.#state = 'idle';
+      this.#signal.throwIfAborted();
+      this.#source ??= this.#body[Symbol.asyncIterator]();
+      this.#reading = true;
+      const step = await this.#steps.orAbort(this.#source.next());
+      this.#reading = false;
       if (step.done === true) this.#end();
       else this.#add(step.value);
     }
@@ -73,10 +77,14 @@ export class PartReader implements AsyncDisposable {
   /** Closes the body; one that hangs is not waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#pieces = [];
-    if (this.#state === 'unread') await this.#body[Symbol.asyncIterator]().return?.();
-    if (this.#state === 'reading') this.#stop.abort(new Error('the put has ended'));
-    await this.#source.return(undefined);
-    this.#stop[Symbol.dispose]();
+    this.#steps[Symbol.dispose]();
+    if (this.#ended) return;
+    this.#source ??= this.#body[Symbol.asyncIterator]();
+    this.#steps.abort(new Error('the put has ended'));
+    const closing = this.#source.return?.();
+    // A hanging generator queues return() behind its pending next(): waiting for it would hang as well.
+    if (this.#reading || this.#signal.aborted) closing?.then(undefined, () => undefined);
+    else await closing;
   }
 
   #end(): void {
@@ -94,11 +102,24 @@ export class PartReader implements AsyncDisposable {
       this.#pieces.push(piece);
       return;
     }
-    if (this.#slabFree < piece.length) {
+    const lone = this.#lone ? this.#pieces.pop() : undefined;
+    this.#lone = false;
+    if (lone === undefined && this.#slabFree < piece.length) {
+      // A small body is one piece; a slab for it would cost more than all the rest of its put.
       this.#closeSlab();
+      this.#pieces.push(ownMemory(piece));
+      this.#lone = true;
+      return;
+    }
+    if (lone !== undefined) {
       this.#pieces.push(new Uint8Array(SLAB));
       this.#slabFree = SLAB;
+      this.#fill(lone);
     }
+    this.#fill(piece);
+  }
+
+  #fill(piece: Uint8Array): void {
     this.#pieces.at(-1)?.set(piece, SLAB - this.#slabFree);
     this.#slabFree -= piece.length;
   }
@@ -111,6 +132,7 @@ export class PartReader implements AsyncDisposable {
       this.#pieces[this.#pieces.length - 1] = used < SMALL_PIECE ? slab.slice(0, used) : slab.subarray(0, used);
     }
     this.#slabFree = 0;
+    this.#lone = false;
   }
 
   #wrongSize(found: string): Failure {
@@ -119,3 +141,7 @@ export class PartReader implements AsyncDisposable {
     });
   }
 }
+
+/** The piece, without more memory behind it than it needs. */
+const ownMemory = (piece: Uint8Array): Uint8Array =>
+  piece.buffer.byteLength > 2 * piece.length ? Uint8Array.prototype.slice.call(piece) : piece;

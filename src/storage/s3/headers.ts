@@ -26,11 +26,14 @@ export function checkedBody(body: Body): CheckedBody {
   };
 }
 
-const DATES = new WeakMap<object, number>();
+/** On an answer: its date, as the store wrote it. */
+const DATE = Symbol('date');
 
 /** When the store gave this answer, by its own clock; undefined where it did not say. */
 export function answeredAt(output: object): number | undefined {
-  return DATES.get(output);
+  const date: unknown = Reflect.get(output, DATE);
+  const at = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+  return Number.isNaN(at) ? undefined : at;
 }
 
 const BEARS_MD5 = new Set(['PutObjectCommand', 'UploadPartCommand']);
@@ -57,8 +60,8 @@ export function addHeaders(client: S3): void {
   client.middlewareStack.add(
     (next) => async (args) => {
       const result = await next(args);
-      const date = Date.parse(headersOf(result.response)['date'] ?? '');
-      if (result.output !== undefined && !Number.isNaN(date)) DATES.set(result.output, date);
+      const output: unknown = result.output;
+      if (typeof output === 'object' && output !== null) Reflect.set(output, DATE, headersOf(result.response)['date']);
       return result;
     },
     { step: 'deserialize', priority: 'high', name: 'hoardDate' },
