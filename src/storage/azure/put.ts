@@ -1,15 +1,16 @@
 import { Failure } from '../../domain/failure.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import type { Body, DriverPutOptions } from '../remote/driver.ts';
+import { md5Of } from '../remote/md5.ts';
 import { isAnswer } from './errors.ts';
 import { properties, storedAt } from './properties.ts';
-import { contentMd5, requestBody } from './request-body.ts';
+import { requestBody } from './request-body.ts';
 import type { AzureService } from './service.ts';
 
 /** Metadata names must be identifiers of C#, so that the driver's `hoard-upload` cannot be used. */
 const TOKEN = 'hoard_upload';
 
-/** What a write carries: the token, and the condition. */
+/** What a create, or a commit of blocks, carries: the token, and the condition. */
 export function writeOptions({ token, ifAbsent, signal }: DriverPutOptions) {
   return { abortSignal: signal, metadata: { [TOKEN]: token }, ...(ifAbsent && { conditions: { ifNoneMatch: '*' } }) };
 }
@@ -23,9 +24,12 @@ export async function putWhole(
 ): Promise<ObjectInfo> {
   const call = { ...service.call('write', options.signal, key), key };
   const size = body.length;
+  // Only a create has to tell its own earlier attempt from another's object; a small request notices every header.
+  const write = options.ifAbsent ? writeOptions(options) : { abortSignal: options.signal };
+  const transactionalContentMD5 = await md5Of(body);
   try {
     const { lastModified } = await service.onBlob(call, (blob) =>
-      blob.upload(requestBody(body), size, { ...writeOptions(options), transactionalContentMD5: contentMd5(body) }),
+      blob.upload(requestBody(body), size, { ...write, transactionalContentMD5 }),
     );
     return { key, size, storedAt: storedAt(lastModified) };
   } catch (error) {

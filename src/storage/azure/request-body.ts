@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { HttpRequestBody } from '@azure/storage-blob';
 import type { Body } from '../remote/driver.ts';
@@ -9,11 +8,4 @@ export function requestBody({ pieces }: Body): HttpRequestBody {
   if (only === undefined) return Buffer.alloc(0);
   if (pieces.length === 1) return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
   return () => Readable.from(pieces);
-}
-
-/** The service compares it with what arrives. */
-export function contentMd5({ pieces }: Body): Uint8Array {
-  const hash = createHash('md5');
-  for (const piece of pieces) hash.update(piece);
-  return hash.digest();
 }

@@ -1,10 +1,11 @@
 import { Failure } from '../../domain/failure.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import type { Body, DriverOptions, DriverPutOptions, DriverUpload } from '../remote/driver.ts';
+import { md5Of } from '../remote/md5.ts';
 import { isAnswer } from './errors.ts';
 import { storedAt } from './properties.ts';
 import { ownOrTaken, unlessOwn, writeOptions } from './put.ts';
-import { contentMd5, requestBody } from './request-body.ts';
+import { requestBody } from './request-body.ts';
 import type { AzureService } from './service.ts';
 
 /** A blob may have 50,000 blocks, so five digits are enough. */
@@ -28,10 +29,11 @@ export class BlockUpload implements DriverUpload {
   }
 
   async putPart({ index }: { readonly index: number }, body: Body, { signal }: DriverOptions): Promise<void> {
+    const transactionalContentMD5 = await md5Of(body);
     await this.#service.onBlob(this.#call('write a part of', signal), (blob) =>
       blob.stageBlock(this.#blockId(index), requestBody(body), body.length, {
         abortSignal: signal,
-        transactionalContentMD5: contentMd5(body),
+        transactionalContentMD5,
       }),
     );
     this.#lengths[index] = body.length;

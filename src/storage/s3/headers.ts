@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { S3 } from '@aws-sdk/client-s3';
 import type { Body } from '../remote/driver.ts';
+import { md5Of } from '../remote/md5.ts';
 
 /** What a request that carries a body says about it. */
 export interface CheckedBody {
@@ -14,15 +15,14 @@ export interface CheckedBody {
  * Every store checks Content-MD5, and the signature covers it: so it protects the body from accidents and from strangers, over plain HTTP
  * as well. The SHA-256 of the body that the SDK would sign besides is the same work again, here and in the store.
  */
-export function checkedBody(body: Body): CheckedBody {
-  const md5 = createHash('md5');
-  for (const piece of body.pieces) md5.update(piece);
+export async function checkedBody(body: Body): Promise<CheckedBody> {
+  const md5 = await md5Of(body);
   const [only] = body.pieces;
   const single = body.length === 0 ? new Uint8Array(0) : body.pieces.length === 1 ? only : undefined;
   return {
     Body: single ?? Readable.from(body.pieces, { objectMode: false }),
     ContentLength: body.length,
-    ContentMD5: md5.digest('base64'),
+    ContentMD5: md5.toString('base64'),
   };
 }
 

@@ -14,15 +14,17 @@ export async function putWhole(
   body: Body,
   options: DriverPutOptions,
 ): Promise<ObjectInfo> {
+  const checked = await checkedBody(body);
   try {
     const output = await session.send({ operation: 'write', key }, options.signal, (s3, abort) =>
       s3.putObject(
         {
           Bucket: session.bucket,
           Key: key,
-          ...checkedBody(body),
+          ...checked,
           ...objectSettings(session, options),
-          ...(options.ifAbsent && { IfNoneMatch: '*' }),
+          // Only a create has to tell its own earlier attempt from another's object; a small request notices every header.
+          ...(options.ifAbsent && { IfNoneMatch: '*', Metadata: { [TOKEN]: options.token } }),
         },
         abort,
       ),
@@ -37,7 +39,7 @@ export async function putWhole(
 
 type ObjectSettings = Pick<
   PutObjectCommandInput,
-  'Metadata' | 'ServerSideEncryption' | 'SSEKMSKeyId' | 'StorageClass' | 'ObjectLockMode' | 'ObjectLockRetainUntilDate'
+  'ServerSideEncryption' | 'SSEKMSKeyId' | 'StorageClass' | 'ObjectLockMode' | 'ObjectLockRetainUntilDate'
 >;
 
 /** What the policy wants of every object, for a whole put; for the beginning of one in parts see `partedSettings`. */
@@ -45,7 +47,6 @@ function objectSettings(session: S3Session, options: DriverPutOptions): ObjectSe
   const { serverSideEncryption, kmsKeyId, storageClass } = session.storage;
   const lock = retention(session, options);
   return {
-    Metadata: { [TOKEN]: options.token },
     ...(serverSideEncryption !== undefined && { ServerSideEncryption: serverSideEncryption }),
     ...(serverSideEncryption === 'aws:kms' && kmsKeyId !== undefined && { SSEKMSKeyId: kmsKeyId }),
     ...(storageClass !== undefined && { StorageClass: toStorageClass(storageClass) }),
@@ -53,12 +54,15 @@ function objectSettings(session: S3Session, options: DriverPutOptions): ObjectSe
   };
 }
 
-/** An object in parts also carries its lock as metadata: lock.ts says why. */
-export function partedSettings(session: S3Session, options: DriverPutOptions): ObjectSettings {
-  const { Metadata, ...settings } = objectSettings(session, options);
+/** An object in parts carries the token, by which its completion is found again, and its lock as metadata: lock.ts says why. */
+export function partedSettings(
+  session: S3Session,
+  options: DriverPutOptions,
+): ObjectSettings & Required<Pick<PutObjectCommandInput, 'Metadata'>> {
+  const settings = objectSettings(session, options);
   const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = settings;
   const lock = mode && until ? { [LOCK]: `${mode} ${until.toISOString()}` } : {};
-  return { ...settings, Metadata: { ...Metadata, ...lock } };
+  return { ...settings, Metadata: { [TOKEN]: options.token, ...lock } };
 }
 
 /** The lock that the policy wants on an object that is written now. */

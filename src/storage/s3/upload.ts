@@ -54,8 +54,9 @@ class MultipartUpload implements DriverUpload {
   async putPart(part: { readonly index: number }, body: Body, options: DriverOptions): Promise<void> {
     const PartNumber = part.index + 1;
     const call = { operation: `write part ${PartNumber} of`, key: this.#key };
+    const checked = await checkedBody(body);
     const sent = await this.#session.send(call, options.signal, (s3, abort) =>
-      s3.uploadPart({ ...this.#target, PartNumber, ...checkedBody(body) }, abort),
+      s3.uploadPart({ ...this.#target, PartNumber, ...checked }, abort),
     );
     if (sent.ETag === undefined) throw foreignAnswer(this.#session, 'the receipt of a part');
     this.#parts.set(part.index, { etag: sent.ETag, length: body.length });

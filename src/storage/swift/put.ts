@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { Failure } from '../../domain/failure.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import type { Body, DriverPutOptions } from '../remote/driver.ts';
+import { md5Of } from '../remote/md5.ts';
 import { absentContainer, answerFailure, dropped } from './errors.ts';
 import { headObject, objectPath, storedAt, UPLOAD_HEADER } from './objects.ts';
 import type { SwiftSession } from './session.ts';
@@ -18,7 +18,7 @@ export async function putWhole(
   const response = await session.call({
     method: 'PUT',
     path: objectPath(place.container, key),
-    headers: { ...putHeaders(options), ETag: md5Of(body) },
+    headers: { ...putHeaders(options), ETag: (await md5Of(body)).toString('hex') },
     body,
     ...doing,
     signal: options.signal,
@@ -54,10 +54,4 @@ export async function ownOrTaken(session: SwiftSession, key: string, options: Dr
 
 export function taken(session: SwiftSession, key: string): Failure {
   return new Failure('store.exists', { message: `${session.place.store} already has an object ${key}` });
-}
-
-export function md5Of(body: Body): string {
-  const hash = createHash('md5');
-  for (const piece of body.pieces) hash.update(piece);
-  return hash.digest('hex');
 }

@@ -1,11 +1,11 @@
 import { Failure, isFailure } from '../../domain/failure.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import type { Body, DriverOptions, DriverUpload } from '../remote/driver.ts';
+import { md5Of } from '../remote/md5.ts';
 import { answerFailure, dropped } from './errors.ts';
 import type { SwiftInfo } from './info.ts';
 import { type Listed, putManifest, type Slo } from './manifest.ts';
 import { objectPath } from './objects.ts';
-import { md5Of } from './put.ts';
 import { removeNames } from './remove.ts';
 import { makeSegmentsContainer, segmentName, segmentsContainer } from './segments.ts';
 import type { SwiftSession } from './session.ts';
@@ -29,7 +29,7 @@ export class SwiftUpload implements DriverUpload {
     if (body.length === 0) return;
     const { key, group } = this.#slo;
     const name = segmentName(key, group, String(part.index).padStart(8, '0'));
-    const etag = md5Of(body);
+    const etag = (await md5Of(body)).toString('hex');
     const sent = await this.#putSegment(name, body, etag, signal);
     if (!sent) {
       await makeSegmentsContainer(this.#session, signal);
