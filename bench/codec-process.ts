@@ -153,7 +153,7 @@ async function timed(work: () => Promise<number>): Promise<{ seconds: number; cp
 }
 
 const way = kind === 'chunks' ? await chunks() : kind === 'stream' ? stream() : await ofPackage();
-const there = await timed(way.compress);
-const back = await timed(way.decompress);
+const there = await timed(() => way.compress());
+const back = await timed(() => way.decompress());
 if (back.bytes !== data.length) throw new Error(`${back.bytes} bytes came back, not ${data.length}`);
 process.stdout.write(JSON.stringify({ there, back }));

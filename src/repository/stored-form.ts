@@ -24,7 +24,7 @@ export interface ObjectWriter {
   seal(open: () => AsyncIterable<Uint8Array>, key: string): Promise<SealedObject>;
 }
 
-export interface SealedObject {
+interface SealedObject {
   readonly bytes: AsyncIterable<Uint8Array>;
   readonly size?: number;
 }

@@ -15,4 +15,6 @@ export interface Clock {
   now(): Instant;
   /** Resolves after the time; rejects with the signal's reason when aborted. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  /** Calls `look` again and again, that long apart, until the function that is returned is called. */
+  every(milliseconds: number, look: () => void): () => void;
 }

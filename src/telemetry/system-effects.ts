@@ -19,6 +19,10 @@ export const systemClock: Clock = {
       }, milliseconds);
       signal.addEventListener('abort', stop, { once: true });
     }),
+  every: (milliseconds, look) => {
+    const timer = setInterval(look, milliseconds);
+    return () => clearInterval(timer);
+  },
 };
 
 /** The real effects, for the entry points. */

@@ -24,7 +24,7 @@ const MIB = 1024 * KIB;
  * small request has four, a part of 8 MiB 130 and more. Twice struck in 600, no request fails in all of its eight tries.
  */
 const HTTP_PIECES = 600;
-/** What is refused was sent all the same: five times a part of 8 MiB, and the sixth has to get through before the next burst. */
+/** What is refused was sent all the same: four times a part of 8 MiB, and the fifth has to get through before the next burst. */
 const BURST_PIECES = 1800;
 /** Each break hits all that is under way on the one connection of SFTP: so much, and it all gets through once. */
 const TCP_PIECES = 3000;
@@ -43,8 +43,8 @@ const breaks = (kind: 'reset' | 'cut', count: number): readonly Fault[] => [
 // Together far more than a line gives that anybody would call slow, and still far less than what the suite's bodies want.
 const SLOW: readonly Fault[] = [
   { kind: 'latency', milliseconds: 3 },
-  { kind: 'rate', direction: 'up', bytesPerSecond: 2 * MIB, count: 3 },
-  { kind: 'rate', direction: 'down', bytesPerSecond: 2 * MIB, count: 3 },
+  { kind: 'rate', direction: 'up', bytesPerSecond: 5 * MIB, count: 3 },
+  { kind: 'rate', direction: 'down', bytesPerSecond: 5 * MIB, count: 3 },
 ];
 
 const KILLED: Attack = {
@@ -64,8 +64,8 @@ const REQUESTS: readonly Attack[] = [
   {
     name: 'bursts of 503, 429 and 500',
     faults: [
-      { kind: 'answer', status: 503, count: 5 },
-      { kind: 'answer', status: 500, count: 5 },
+      { kind: 'answer', status: 503, count: 4 },
+      { kind: 'answer', status: 500, count: 4 },
       { kind: 'answer', status: 429, headers: { 'retry-after': '1' }, count: 3 },
     ],
     every: BURST_PIECES,
@@ -98,7 +98,7 @@ const REQUESTS: readonly Attack[] = [
 const HTTP_CONNECTIONS: readonly Attack[] = [
   { name: 'connections that are reset', faults: breaks('reset', 2), every: HTTP_PIECES, strikesAll: true },
   { name: 'connections that are cut', faults: breaks('cut', 2), every: HTTP_PIECES, strikesAll: true },
-  { name: 'refused connections', faults: [{ kind: 'refuse', count: 4 }], every: HTTP_PIECES, strikesAll: true },
+  { name: 'refused connections', faults: [{ kind: 'refuse', count: 3 }], every: HTTP_PIECES, strikesAll: true },
   { name: 'a slow network', faults: SLOW, every: SLOW_PIECES, strikesAll: true },
 ];
 

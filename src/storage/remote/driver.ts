@@ -74,8 +74,8 @@ export interface DriverPutOptions extends DriverOptions {
   /** `store.exists` where the key is taken by another upload than this. */
   readonly ifAbsent: boolean;
   /**
-   * Names this one put, however often it is tried: 32 hexadecimal digits. A driver stores it beside the object (user metadata
-   * `hoard-upload`), and takes an `ifAbsent` that fails on an object with the same token for the success that it was.
+   * Names this one put, however often it is tried: 32 hexadecimal digits. Where it creates, or sends parts, a driver stores it beside the
+   * object (user metadata `hoard-upload`), and takes an `ifAbsent` that fails on an object with the same token for the success that it was.
    */
   readonly token: string;
   /** Do not lock the object, whatever the policy says: it will soon be removed or replaced (lease, catalogue). */

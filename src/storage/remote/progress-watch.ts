@@ -4,8 +4,6 @@ import { FollowingSignal } from '../following-signal.ts';
 import type { ProgressRule } from './remote-parts.ts';
 
 const LOOKS_A_WINDOW = 6;
-/** Nobody sees it. One for all: to make an error of its own would be a good part of what a small read costs. */
-const CLOSED = new Error('the transfer has ended');
 
 /**
  * Breaks off a transfer that brings next to nothing while it is waited for. How long the caller takes over what has come does not
@@ -15,7 +13,7 @@ export class ProgressWatch implements Disposable {
   readonly #clock: Clock;
   readonly #rule: ProgressRule;
   readonly #transfer: FollowingSignal;
-  readonly #closed = new AbortController();
+  readonly #stop: () => void;
   readonly #what: string;
   #waited = 0;
   #waitingSince: number | undefined;
@@ -26,7 +24,7 @@ export class ProgressWatch implements Disposable {
     this.#rule = rule;
     this.#clock = clock;
     this.#transfer = new FollowingSignal(signal);
-    void this.#watch();
+    this.#stop = clock.every(rule.milliseconds / LOOKS_A_WINDOW, () => this.#look());
   }
 
   /** Aborted as the caller's is, or by a `store.unavailable` where nothing moves. */
@@ -47,25 +45,13 @@ export class ProgressWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#stop();
     this.#transfer[Symbol.dispose]();
-    this.#closed.abort(CLOSED);
   }
 
   #pause(): void {
     if (this.#waitingSince !== undefined) this.#waited += Math.max(0, this.#clock.now() - this.#waitingSince);
     this.#waitingSince = undefined;
-  }
-
-  async #watch(): Promise<void> {
-    const closed = this.#closed.signal;
-    try {
-      while (!closed.aborted) {
-        await this.#clock.sleep(this.#rule.milliseconds / LOOKS_A_WINDOW, closed);
-        this.#look();
-      }
-    } catch {
-      // Closed: nothing is left to watch.
-    }
   }
 
   #look(): void {

@@ -1,5 +1,5 @@
 import { Failure } from '../../domain/failure.ts';
-import { abortable } from '../abortable.ts';
+import { AbortableSteps } from '../abortable.ts';
 import { isPassing } from './attempts.ts';
 import type { DriverObject } from './driver.ts';
 import { ProgressWatch } from './progress-watch.ts';
@@ -15,8 +15,11 @@ interface Range {
 }
 
 interface Connection {
-  readonly pieces: AsyncGenerator<Uint8Array>;
+  readonly pieces: AsyncIterator<Uint8Array>;
+  readonly steps: AbortableSteps;
   readonly watch: ProgressWatch;
+  /** A piece is awaited, or what was awaited failed. */
+  reading: boolean;
 }
 
 /**
@@ -97,9 +100,13 @@ export class RemoteBody implements AsyncIterableIterator<Uint8Array> {
     }
   }
 
-  async #pull({ pieces, watch }: Connection): Promise<Uint8Array | undefined> {
+  async #pull(connection: Connection): Promise<Uint8Array | undefined> {
+    const { pieces, steps, watch } = connection;
     return this.#remote.limits.gate.run(this.#signal, async () => {
-      const step = await watch.waitFor(pieces.next(), ({ value }) => value?.length ?? 0);
+      watch.signal.throwIfAborted();
+      connection.reading = true;
+      const step = await watch.waitFor(steps.orAbort(pieces.next()), ({ done, value }) => (done ? 0 : value.length));
+      connection.reading = false;
       return step.done === true ? undefined : step.value;
     });
   }
@@ -147,13 +154,13 @@ export class RemoteBody implements AsyncIterableIterator<Uint8Array> {
         version: this.#version,
       });
       const object = await watch.waitFor(request, () => 0);
-      const pieces = abortable(object.body, watch.signal);
+      const pieces = object.body[Symbol.asyncIterator]();
       const problem = this.#accept(object);
       if (problem !== undefined) {
-        await object.body[Symbol.asyncIterator]().return?.();
+        await pieces.return?.();
         throw problem;
       }
-      return { pieces, watch };
+      return { pieces, steps: new AbortableSteps(watch.signal), watch, reading: false };
     } catch (error) {
       watch[Symbol.dispose]();
       throw error;
@@ -189,7 +196,13 @@ export class RemoteBody implements AsyncIterableIterator<Uint8Array> {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined) return;
-    connection.watch[Symbol.dispose]();
-    await connection.pieces.return(undefined);
+    const { pieces, steps, watch, reading } = connection;
+    const aborted = watch.signal.aborted;
+    watch[Symbol.dispose]();
+    steps[Symbol.dispose]();
+    const closing = pieces.return?.();
+    // A hanging body queues return() behind its pending next(): waiting for it would hang as well.
+    if (reading || aborted) closing?.then(undefined, () => undefined);
+    else await closing;
   }
 }

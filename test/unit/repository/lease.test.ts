@@ -14,6 +14,7 @@ import { formatLease } from '../../../src/repository/lease-record.ts';
 import { observeRepository } from '../../../src/repository/observe-repository.ts';
 import type { SiteRepository } from '../../../src/repository/site-repository.ts';
 import { listAll } from '../../../src/repository/small-object.ts';
+import { systemClock } from '../../../src/telemetry/system-effects.ts';
 import { createRecorder } from '../../support/recorder.ts';
 import { takeLease } from '../../support/small-backup.ts';
 import { calm, temporaryRepository } from '../../support/temporary-repository.ts';
@@ -196,6 +197,7 @@ describe('a lease', () => {
     let now = place.repo.clock.now();
     // As in a process that was stopped, or whose event loop was busy: the clock goes on, timers do not fire.
     const stuck = {
+      ...systemClock,
       now: () => now,
       sleep: async (_milliseconds: number, signal: AbortSignal) =>
         new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),

@@ -16,6 +16,9 @@ function steppedClock(): Clock & { advance(milliseconds: number): void } {
       signal.throwIfAborted();
       now += milliseconds;
     },
+    every() {
+      throw new Error('nothing here is looked at again');
+    },
     advance(milliseconds) {
       now += milliseconds;
     },

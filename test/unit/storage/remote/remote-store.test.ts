@@ -37,6 +37,7 @@ async function* bytewise(body: Uint8Array): ObjectBody {
 class SteppedClock implements Clock {
   #now = 1_000_000;
   readonly #sleeping = new Set<() => void>();
+  readonly #looking = new Set<() => void>();
 
   now(): ReturnType<Clock['now']> {
     return instant(this.#now);
@@ -50,8 +51,14 @@ class SteppedClock implements Clock {
     });
   }
 
+  every(_milliseconds: number, look: () => void): () => void {
+    this.#looking.add(look);
+    return () => this.#looking.delete(look);
+  }
+
   pass(milliseconds: number): void {
     this.#now += milliseconds;
+    for (const look of this.#looking) look();
     for (const wake of this.#sleeping) wake();
     this.#sleeping.clear();
   }
@@ -201,7 +208,11 @@ describe('retries', () => {
     const waits: number[] = [];
     const driver = new MemoryDriver();
     const remote = remoteOptions();
-    const clock = { now: () => remote.clock.now(), sleep: async (time: number) => void waits.push(time) };
+    const clock = {
+      ...remote.clock,
+      now: () => remote.clock.now(),
+      sleep: async (time: number) => void waits.push(time),
+    };
     const causes = [undefined, undefined, 5000, 1e9];
     const store = remoteStore(
       Object.assign(Object.create(driver), {
