@@ -63,7 +63,10 @@ function hoard(algorithm: CodecName, level?: number, kind = 'chunks', encrypted 
     async run(cores, input) {
       const args = [program, kind, algorithm, String(level ?? '-'), input];
       const { stdout } = await measure('taskset', [
-        ...['-c', cores, process.execPath, ...args],
+        '-c',
+        cores,
+        process.execPath,
+        ...args,
         ...(encrypted ? [keys.public, keys.private] : []),
       ]);
       return JSON.parse(stdout) as Round;

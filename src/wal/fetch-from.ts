@@ -45,8 +45,29 @@ export async function fetchFrom(
       hint: 'two servers archived into the same site; find out which content is right and move the other away',
     });
   }
-  await receive(repo, object, identity, destination, deadline);
+  await receiveAny(repo, objects, identity, destination, deadline);
   return { kind: 'fetched' };
+}
+
+/** The same content may lie there in several forms, since policies change: one that is damaged, or that no key here opens, is no reason to fail. */
+async function receiveAny(
+  repo: SiteRepository,
+  objects: readonly StoredWalObject[],
+  identity: SiteIdentity,
+  destination: string,
+  deadline: ProgressDeadline,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const object of objects) {
+    try {
+      await receive(repo, object, identity, destination, deadline);
+      return;
+    } catch (error) {
+      if (!isFailure(error, 'object.corrupt', 'object.untrusted', 'key.missing', 'policy.unsupported')) throw error;
+      failures.push(error);
+    }
+  }
+  throw failures[0];
 }
 
 async function receive(

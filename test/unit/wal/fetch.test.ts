@@ -218,6 +218,24 @@ describe('a fetch that fails', () => {
     });
   });
 
+  it('not where the same content also lies there whole, or to be opened, in another form', async () => {
+    await using place = await temporaryRepository();
+    await using data = await makeDataDirectory();
+    await pushSegment([place.repo]);
+    const [object] = await findWal(place.repo, parseWalFileName(NAME), calm());
+    const { sha256 = '', key = '' } = object ?? {};
+    for (const other of [
+      { codec: 'none', message: false },
+      { codec: 'lzma', message: true, recipientSet: '0'.repeat(16) },
+    ] as const)
+      await putText(place.repo, walKey(place.repo.site, parseWalFileName(NAME), { sha256, ...other }), 'damaged');
+    expect(await findWal(place.repo, parseWalFileName(NAME), calm())).toHaveLength(3);
+    expect(await fetchInto(data, [place.repo])).toMatchObject({ kind: 'fetched' });
+    await removeKeys(place.repo, [key], calm());
+    await rm(join(data.directory, 'pg_wal/RECOVERYXLOG'));
+    expect(await fetchInto(data, [place.repo])).toMatchObject({ kind: 'failed', failure: { code: 'object.corrupt' } });
+  });
+
   it('for a name that stands for two contents', async () => {
     await using place = await temporaryRepository();
     await using data = await makeDataDirectory();
