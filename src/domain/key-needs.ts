@@ -25,6 +25,8 @@ export interface DeclaredKeys {
   readonly keys: readonly KeyFacts[];
   /** Why it cannot do what it is declared for. */
   readonly failure: Failure | undefined;
+  /** Why other keys of the same file cannot be used, where that does not hinder those in `keys`. */
+  readonly locked?: readonly Failure[];
 }
 
 /** Who can open a backup, beside what is declared now. */

@@ -24,6 +24,11 @@ export async function checkKeys(
     ...of('signing').map((each) => checkSigning(each, signers)),
     ...signers.map((each) => judge('trusted-signer', each, 'is trusted for what it signed')),
     ...of('private-key').map((each) => checkPrivate(each, of('recipient'))),
+    ...of('private-key').flatMap(({ locked = [] }) =>
+      locked.map(({ message }) =>
+        warned('private-key', message, 'what only this key opens is not restored on this host'),
+      ),
+    ),
     ...declared.filter(({ role }) => role !== 'private-key').flatMap((each) => checkExpiry(each, clock.now())),
   ];
 }

@@ -17,6 +17,7 @@ interface KeyContext {
 interface Found {
   readonly keys: readonly KeyFacts[];
   readonly failure?: Failure | undefined;
+  readonly locked?: readonly Failure[];
 }
 
 /**
@@ -54,10 +55,10 @@ export async function readDeclaredKeys(
 async function asFound(
   read: () => Promise<Found>,
   signal: AbortSignal,
-): Promise<Pick<DeclaredKeys, 'keys' | 'failure'>> {
+): Promise<Pick<DeclaredKeys, 'keys' | 'failure' | 'locked'>> {
   try {
-    const { keys, failure } = await read();
-    return { keys, failure };
+    const { failure, ...found } = await read();
+    return { ...found, failure };
   } catch (error) {
     return { keys: [], failure: failureOf(error, signal) };
   }
@@ -109,8 +110,12 @@ async function readPrivate(declared: Parameters<KeyTexts['locked']>[0], { locked
     import('../codec/openpgp/unlock-key.ts'),
     import('../codec/openpgp/key-facts.ts'),
   ]);
-  const keys = await unlockKeys(await locked(declared));
-  return { keys: await Promise.all(keys.map(decryptingFactsOf)) };
+  const stillLocked: Failure[] = [];
+  const keys = await unlockKeys(await locked(declared), (why) => stillLocked.push(why));
+  return {
+    keys: await Promise.all(keys.map(decryptingFactsOf)),
+    ...(stillLocked.length > 0 && { locked: stillLocked }),
+  };
 }
 
 /** Also what is not fit is named: a recipient that has expired still opens what was encrypted to it. */

@@ -234,6 +234,28 @@ describe('rotation from one key to another', { timeout: 180_000 }, () => {
     });
   });
 
+  it('a further key of the file that the passphrase does not open is told by check', async () => {
+    writeFileSync(inFolder('another'), 'another passphrase\n');
+    giveToServer(place.folder);
+    await place.create('other', '--passphrase-file', 'another');
+    writeFileSync(inFolder('both.key.asc'), read('next.key.asc') + read('other.key.asc'));
+    giveToServer(place.folder);
+    declare({ recipients: ['next'], privateKey: 'both', passphrase: 'passphrase' });
+    expect(await check()).toMatchObject({
+      status: 0,
+      steps: [
+        { name: 'recipient', state: 'ok' },
+        { name: 'private-key', state: 'ok' },
+        {
+          name: 'private-key',
+          state: 'warning',
+          message: expect.stringMatching(/^the passphrase does not open key .*other/),
+        },
+      ],
+    });
+    expect(opens((await list()).document)).toEqual([false, true, true, true]);
+  });
+
   it('check proves recipients and signers, and warns a month before a key expires', async () => {
     await place.create('soon', '--no-passphrase', '--expires', '29d');
     await place.create('later', '--no-passphrase', '--expires', '40d');

@@ -8,22 +8,26 @@ export interface LockedKeys extends KeyText {
 }
 
 /**
- * Private keys ready for use. A file may hold several, of which the passphrase need not open all: what an old key is needed for says so
- * then. Throws `key.passphrase` where it opens none, `key.unusable`.
+ * Private keys ready for use. A file may hold several, of which the passphrase need not open all; `onLocked` is told of each that it does not.
+ * Throws `key.passphrase` where it opens none, `key.unusable`.
  */
-export async function unlockKeys(source: LockedKeys): Promise<readonly PrivateKey[]> {
+export async function unlockKeys(
+  source: LockedKeys,
+  onLocked: (why: Failure) => void = () => undefined,
+): Promise<readonly PrivateKey[]> {
   const keys = await readPrivateKeys(source);
   const unlocked: PrivateKey[] = [];
-  let refused: Failure | undefined;
+  const locked: Failure[] = [];
   for (const key of keys) {
     try {
       unlocked.push(await unlock(key, source));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      refused ??= error;
+      locked.push(error);
     }
   }
-  if (unlocked.length === 0 && refused) throw refused;
+  if (unlocked.length === 0 && locked[0]) throw locked[0];
+  locked.forEach(onLocked);
   return unlocked;
 }
 
