@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { corrupt } from './read-packets.ts';
 
 /**
- * The packet that ends a sealed message, as encrypted WAL is (seal-message.ts): the SHA-256 of all stored bytes before it, so that whoever has no key can tell whether the
- * message is whole. By hand: `head -c -40 FILE | sha256sum` and `tail -c 32 FILE`. It finds damage, not forgery: that is for signatures.
+ * The packet that ends a sealed message, as encrypted WAL is (seal-message.ts): the SHA-256 of all stored bytes before it, so that whoever
+ * has no key can tell whether the message is whole. By hand: `head -c -40 FILE | sha256sum` and `tail -c 32 FILE`. It finds damage, not forgery: that is for signatures.
  *
  * Its type is one of those for private use that every reader passes over (RFC 9580, sections 4.3 and 5: 40 to 63 are not critical, 60 to 63
  * private); GnuPG does. Its body is a name, so that nobody else's packet is taken for it, and the hash.
