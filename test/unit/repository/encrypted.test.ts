@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isFailure } from '../../../src/domain/failure.ts';
+import { segmentNumber } from '../../../src/domain/segment.ts';
 import { parseWalFileName } from '../../../src/domain/wal-file.ts';
 import type { BackupMarker } from '../../../src/repository/backup-marker.ts';
 import { readMarker } from '../../../src/repository/backup-marker.ts';
@@ -14,6 +15,7 @@ import { loadChunkIndex } from '../../../src/repository/load-chunk-index.ts';
 import type { ManifestFile } from '../../../src/repository/manifest-types.ts';
 import { observeRepository } from '../../../src/repository/observe-repository.ts';
 import { readManifest } from '../../../src/repository/read-manifest.ts';
+import { removeWal } from '../../../src/repository/remove.ts';
 import type { SiteRepository } from '../../../src/repository/site-repository.ts';
 import { findWal, readWal, storeWal, type WalContent } from '../../../src/repository/wal-objects.ts';
 import { commitSmallBackup, TEST_IDENTITY } from '../../support/small-backup.ts';
@@ -255,6 +257,20 @@ describe('encrypted WAL', () => {
     const [damaged] = await findWal(second, parseWalFileName(name(3)), calm());
     await place.rewrite(damaged?.key ?? '', (bytes) => bytes.fill(0));
     expect(await seen()).toEqual(expected.map((set, index) => (index === 1 ? { ...set, keyIds: undefined } : set)));
+  });
+
+  it('is seen and pruned by its name, with public keys alone', async () => {
+    const writer = await seenBy({ recipients: [anna], owners: [] });
+    await claimIdentity(writer, TEST_IDENTITY, calm());
+    for (const name of ['000000010000000000000003', '000000010000000000000004'])
+      await storeWal(writer, parseWalFileName(name), walContent(name), calm());
+    const stored = async () =>
+      ((await observeRepository(writer, calm())).wal.get(SEGMENT.timeline) ?? []).map(({ number }) => number);
+    expect(await stored()).toEqual([3, 4]);
+    expect(await removeWal(writer, SEGMENT.timeline, segmentNumber(3), segmentNumber(3), calm())).toMatchObject({
+      removed: 1,
+    });
+    expect(await stored()).toEqual([4]);
   });
 
   it('that somebody else has put there is refused where a signature is asked for', async () => {
