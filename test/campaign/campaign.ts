@@ -4,7 +4,7 @@
 import { fullDisk } from './full-disk.ts';
 import { killApplyAfter, killApplyBefore, killTake } from './kill-backups.ts';
 import { killPrune } from './kill-prune.ts';
-import { killPush, pushAtOnce } from './kill-push.ts';
+import { killEncryptedPush, killPush, pushAtOnce } from './kill-push.ts';
 import { killRestore } from './kill-restore.ts';
 import { powerLoss } from './power-loss.ts';
 import { otherProperties, planProperties, slowProperties } from './properties.ts';
@@ -22,6 +22,7 @@ const KILL: Readonly<Record<string, Scenario>> = {
   restore: killRestore,
   prune: killPrune,
   push: killPush,
+  'push-encrypted': killEncryptedPush,
   'stopped-backup': stoppedBackup,
   'stopped-prune': stoppedPrune,
   'power-loss': powerLoss,

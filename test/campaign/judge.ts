@@ -39,11 +39,22 @@ export const filesBelow = (directory: string): readonly string[] =>
         .sort()
     : [];
 
-/** Reads everything that is in the repository. `shallow` leaves out the chunks: for what is there, not whether it is whole. */
-export function judge(repository: string, depth: 'deep' | 'shallow' = 'deep', site = 'main'): Judgement {
+/** Opens an OpenPGP message; undefined where it is refused. */
+type Decrypt = (message: Uint8Array) => Uint8Array | undefined;
+
+/**
+ * Reads everything that is in the repository. `shallow` leaves out the chunks: for what is there, not whether it is whole. Of what is encrypted
+ * only WAL is opened.
+ */
+export function judge(
+  repository: string,
+  depth: 'deep' | 'shallow' = 'deep',
+  site = 'main',
+  decrypt: Decrypt = () => undefined,
+): Judgement {
   const root = path.join(repository, 'sites', site);
   const damage: string[] = [];
-  const wal = judgeWal(root, damage);
+  const wal = judgeWal(root, damage, decrypt);
   const backups = readdirOrNone(path.join(root, 'backups'))
     .filter((id) => existsSync(path.join(root, 'backups', id, 'backup.json')))
     .map((id) => judgeBackup(root, id, wal, depth));
@@ -63,12 +74,22 @@ export function judge(repository: string, depth: 'deep' | 'shallow' = 'deep', si
   return { backups, wal, leftovers, leases: readdirOrNone(path.join(root, 'lease')).length, damage };
 }
 
-function judgeWal(root: string, damage: string[]): Map<string, string> {
+/** The last bytes of an encrypted file: two of a header, a word, the SHA-256 of all before. */
+const CLOSING_BYTES = 40;
+
+function judgeWal(root: string, damage: string[], decrypt: Decrypt): Map<string, string> {
   const found = new Map<string, string>();
   for (const file of filesBelow(path.join(root, 'wal'))) {
-    const [, name = '', hash = '', extension = ''] = /([^/]+)-([0-9a-f]{64})\.(zst|raw)$/.exec(file) ?? [];
-    const bytes = readFileSync(path.join(root, 'wal', file));
-    const plain = extension === 'zst' ? decompressed(bytes) : bytes;
+    const [, name = '', hash = '', recipients, extension = '', message] =
+      /([^/]+)-([0-9a-f]{64})(\.to_[0-9a-f]{16})?\.(zst|raw)(\.pgp)?$/.exec(file) ?? [];
+    const stored = readFileSync(path.join(root, 'wal', file));
+    if (
+      recipients !== undefined &&
+      sha256(stored.subarray(0, -CLOSING_BYTES)) !== stored.toString('hex', stored.length - 32)
+    )
+      damage.push(`${file} does not end with the sum of its bytes`);
+    const bytes = message === undefined ? stored : decrypt(stored);
+    const plain = extension === 'zst' ? bytes && decompressed(bytes) : bytes;
     if (plain === undefined || sha256(plain) !== hash) damage.push(`${file} does not have the content of its name`);
     else if (found.has(name)) damage.push(`${name} has two contents`);
     else found.set(name, hash);

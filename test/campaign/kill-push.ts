@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KillPoint, killPointEnvironment } from '../support/kill-points.ts';
 import { archiveEverything } from '../support/restorable-cluster.ts';
-import { judge } from './judge.ts';
+import { type Judgement, judge } from './judge.ts';
 import type { Tally } from './tally.ts';
 import { SIGKILLED, World } from './world.ts';
 
@@ -44,6 +44,19 @@ const keepArchive = ({ folder }: { readonly folder: string }): string => {
 /** Kills wal push at each of its changes: into a new repository and into one that knows the cluster. */
 export async function killPush(tally: Tally): Promise<void> {
   await using world = await World.make(keepArchive);
+  await killEveryPush(world, tally);
+}
+
+/** The same with encrypted and signed WAL. */
+export async function killEncryptedPush(tally: Tally): Promise<void> {
+  await using world = await World.make(keepArchive);
+  await world.encrypt();
+  await killEveryPush(world, tally);
+}
+
+const judged = (world: World): Judgement => judge(world.repository, 'deep', 'main', world.decrypt);
+
+async function killEveryPush(world: World, tally: Tally): Promise<void> {
   const { wal, names, segments } = await walFiles(world);
   const last = segments.at(-1) ?? '';
   for (const earlier of [undefined, last]) {
@@ -85,14 +98,14 @@ async function killOnePush(world: World, tally: Tally, { file, earlier, point, w
   const { status } = await push(world, file, killPointEnvironment(world.repository, point));
   const through = status !== SIGKILLED;
   tally.count(through ? 'runs that got through' : 'kills');
-  const killed = judge(world.repository);
+  const killed = judged(world);
   tally.check(killed.damage.length === 0, where, 'WAL is damaged', () => killed.damage.join('\n'));
   const kept = earlier === undefined || killed.wal.get(path.basename(earlier)) === sha256(earlier);
   tally.check(kept, where, 'the acknowledged segment is lost');
   tally.check(!through || (status === 0 && killed.wal.has(name)), where, `it got through and ended ${status}`);
   const again = await push(world, file);
   tally.check(again.status === 0, where, `the next push ended ${again.status}`, () => again.stderr);
-  const { wal: stored, leftovers } = judge(world.repository);
+  const { wal: stored, leftovers } = judged(world);
   tally.check(stored.get(name) === sha256(file), where, 'it is not stored as it was');
   tally.check(leftovers.length === 0, where, 'something is left over', () => leftovers.join('\n'));
   await checkFetch(world, tally, where, name, file);
@@ -142,7 +155,7 @@ export async function pushAtOnce(tally: Tally): Promise<void> {
         where,
         'the next push failed',
       );
-      const { wal: stored, leftovers, damage } = judge(world.repository);
+      const { wal: stored, leftovers, damage } = judged(world);
       tally.check(stored.get(name) === sha256(path.join(wal, name)), where, 'it is not stored as it was');
       tally.check([...leftovers, ...damage].length === 0, where, 'something is left over', () =>
         [...leftovers, ...damage].join(),

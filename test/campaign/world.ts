@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { giveToServer, type PostgresServer, startPostgres } from '../../support/embedded-postgres.ts';
 import { unprivileged } from '../../support/unprivileged.ts';
+import { GnuPg } from '../support/gnupg.ts';
 import {
   type CliOptions,
   type CliResult,
@@ -63,6 +64,7 @@ export class World implements AsyncDisposable {
   readonly place: PolicyFolder;
   readonly server: PostgresServer;
   readonly repository: string;
+  #ring: GnuPg | undefined;
 
   private constructor(place: PolicyFolder, server: PostgresServer) {
     this.place = place;
@@ -131,6 +133,28 @@ export class World implements AsyncDisposable {
   policies(which: keyof typeof POLICIES): void {
     this.place.write(POLICIES[which]);
   }
+
+  /** From now on what is stored is encrypted and signed; the judge opens it by GnuPG. */
+  async encrypt(): Promise<void> {
+    const { status, stderr } = await this.hoard(['keys', 'create', 'campaign', '--no-passphrase']);
+    if (status !== 0) throw new Error(`hoard keys create ended ${status}: ${stderr}`);
+    const ring = new GnuPg();
+    this.#ring = ring;
+    ring.succeed(['--import'], readFileSync(path.join(this.place.folder, 'campaign.key.asc')));
+    giveToServer(this.place.folder);
+    const encryption = `encryption:
+    recipients: [{ fromFile: campaign.pub.asc }]
+    privateKey: { fromFile: campaign.key.asc }
+    signing: { privateKey: { fromFile: campaign.key.asc } }
+    trustedSigners: [{ fromFile: campaign.pub.asc }]`;
+    this.place.write(SETTLED.replace(/^ {2}storage: .*$/m, (storage) => `${storage}\n  ${encryption}`));
+  }
+
+  /** What GnuPG makes of a message; undefined where it refuses it. */
+  readonly decrypt = (message: Uint8Array): Uint8Array | undefined => {
+    const opened = this.#ring?.run(['--decrypt'], message);
+    return opened?.status === 0 ? opened.stdout : undefined;
+  };
 
   /** Rows change, so that a backup has new chunks to store. */
   async change(): Promise<void> {
@@ -210,6 +234,7 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server[Symbol.asyncDispose]();
+    this.#ring?.[Symbol.dispose]();
     this.place[Symbol.dispose]();
   }
 }
