@@ -18,8 +18,8 @@ interface Connection {
   readonly pieces: AsyncIterator<Uint8Array>;
   readonly steps: AbortableSteps;
   readonly watch: ProgressWatch;
-  /** A piece is awaited, or what was awaited failed. */
-  reading: boolean;
+  /** `reading`: a piece is awaited, or what was awaited failed. */
+  state: 'idle' | 'reading' | 'ended';
 }
 
 /**
@@ -104,9 +104,9 @@ export class RemoteBody implements AsyncIterableIterator<Uint8Array> {
     const { pieces, steps, watch } = connection;
     return this.#remote.limits.gate.run(this.#signal, async () => {
       watch.signal.throwIfAborted();
-      connection.reading = true;
+      connection.state = 'reading';
       const step = await watch.waitFor(steps.orAbort(pieces.next()), ({ done, value }) => (done ? 0 : value.length));
-      connection.reading = false;
+      connection.state = step.done === true ? 'ended' : 'idle';
       return step.done === true ? undefined : step.value;
     });
   }
@@ -160,7 +160,7 @@ export class RemoteBody implements AsyncIterableIterator<Uint8Array> {
         await pieces.return?.();
         throw problem;
       }
-      return { pieces, steps: new AbortableSteps(watch.signal), watch, reading: false };
+      return { pieces, steps: new AbortableSteps(watch.signal), watch, state: 'idle' };
     } catch (error) {
       watch[Symbol.dispose]();
       throw error;
@@ -196,13 +196,14 @@ export class RemoteBody implements AsyncIterableIterator<Uint8Array> {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined) return;
-    const { pieces, steps, watch, reading } = connection;
+    const { pieces, steps, watch, state } = connection;
     const aborted = watch.signal.aborted;
     watch[Symbol.dispose]();
     steps[Symbol.dispose]();
+    if (state === 'ended') return;
     const closing = pieces.return?.();
     // A hanging body queues return() behind its pending next(): waiting for it would hang as well.
-    if (reading || aborted) closing?.then(undefined, () => undefined);
+    if (state === 'reading' || aborted) closing?.then(undefined, () => undefined);
     else await closing;
   }
 }
