@@ -21,10 +21,11 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 /**
  * By pieces and not by time, so that a machine under load has no more faults to get through than another. A piece is up to 64 KiB: a
- * small request has four, a part of 8 MiB 130 and more. Twice struck in 600, no request fails in all of its eight tries.
+ * small request has four, a body of 16 MiB 260 and more, also where it is refused. Three times struck, it gets through the fourth time before the
+ * next fault comes, so that no request fails in all of its eight tries.
  */
-const HTTP_PIECES = 600;
-/** What is refused was sent all the same: four times a part of 8 MiB, and the fifth has to get through before the next burst. */
+const HTTP_PIECES = 1300;
+/** Four times struck, and the fifth time it has to get through. */
 const BURST_PIECES = 1800;
 /** Each break hits all that is under way on the one connection of SFTP: so much, and it all gets through once. */
 const TCP_PIECES = 3000;
