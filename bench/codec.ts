@@ -1,7 +1,7 @@
 /**
  * Every codec, and encryption, on pages like a database's, beside the command-line tools on the same data in the same run, on one core and on two:
  *
- *   node bench/codec.ts [--bytes 256000000] [--slow-bytes 16000000] [--runs 3]
+ *   node bench/codec.ts [--bytes 512000000] [--slow-bytes 16000000] [--runs 3]
  *
  * Prints the ratio, megabytes of plain content a second and processor seconds for a gigabyte of it, there and back; medians of runs that take
  * turns. The processes of hoard measure themselves, without the start of Node; the tools are measured from outside, and start in milliseconds. The slow
@@ -20,7 +20,7 @@ import { print, row } from './table.ts';
 
 const { values } = parseArgs({
   options: {
-    bytes: { type: 'string', default: '256000000' },
+    bytes: { type: 'string', default: '512000000' },
     'slow-bytes': { type: 'string', default: '16000000' },
     runs: { type: 'string', default: '3' },
   },
