@@ -24,6 +24,12 @@ export function createKeyNotes({ effects, secrets }: SiteContext): KeyNotes {
     return [
       ...unreadable.map((reason) => `a recipient of repository "${name}" cannot be encrypted to: ${reason}`),
       ...retiredNeeds(observed, declared).map((need) => retiredNote(name, need)),
+      ...observed.walRecipients
+        .filter(({ keyIds }) => keyIds === undefined)
+        .map(
+          (set) =>
+            `whom ${describeWal(set)} in "${name}" are encrypted to could not be read: whether a retired key is needed is not known`,
+        ),
     ];
   };
 }

@@ -76,7 +76,7 @@ async function isStoredWhole({ repo, findings, signal }: StoredWork, key: string
     case 'absent':
       findings.unverifiable(
         key,
-        `${key} does not end with the SHA-256 of its stored bytes: it is cut or damaged there, or another program wrote it`,
+        `${key} does not end with the SHA-256 of its stored bytes: it is cut or damaged there, or an older hoard or another program wrote it; with its private key, and without --stored, its content is verified instead`,
       );
       return false;
     default:

@@ -33,14 +33,18 @@ const WAL = [
     first: '000000010000000000000001',
     last: '000000020000000000000028',
   },
-  // Of these nothing is known, and nothing is said.
+  // Of these nothing is known, which is said.
   { keyIds: undefined, files: 2, first: '000000020000000000000029', last: '00000002000000000000002A' },
 ];
+
+const UNKNOWN =
+  'whom 2 WAL files from 000000020000000000000029 to 00000002000000000000002A in "main" are encrypted to could not be read: whether a retired key is needed is not known';
 
 describe('notes on keys', () => {
   it('name so many backups that a status stays readable, and count the rest', async () => {
     expect(await createKeyNotes(context({}))(REPOSITORY, { backups: LOST, walRecipients: WAL })).toEqual([
       `only the retired key ${KEY.toUpperCase()} opens in "main": b0, b1, b2, b3, b4, b5, b6, b7, b8, b9 and 2 more (hoard keys list), 40 WAL files from 000000010000000000000001 to 000000020000000000000028; keep its private key as long as they are kept`,
+      UNKNOWN,
     ]);
   });
 
@@ -55,6 +59,7 @@ describe('notes on keys', () => {
     const notes = createKeyNotes(context({ BROKEN: 'no key at all' }));
     expect(await notes({ ...REPOSITORY, encryption }, { backups: LOST, walRecipients: WAL })).toEqual([
       'a recipient of repository "main" cannot be encrypted to: environment variable BROKEN holds no OpenPGP key in ASCII armor',
+      UNKNOWN,
     ]);
   });
 
