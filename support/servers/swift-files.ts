@@ -55,6 +55,7 @@ export function writeSwiftFiles(
       // A machine under load must not make a listing miss an object: nothing here delivers an update that came too late.
       ...(name === 'object' ? ['container_update_timeout = 60'] : []),
       'conn_timeout = 20',
+      'node_timeout = 60',
       '[pipeline:main]',
       `pipeline = ${name}-server`,
       `[app:${name}-server]`,
