@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { createReadStream, mkdtempSync } from 'node:fs';
 import path from 'node:path';
 import type { SFTPWrapper } from 'ssh2';
@@ -30,6 +31,8 @@ export const sftp: BenchBackend = {
   },
   declare,
   async plain({ host = '', port, username = '', key: privateKey = '', folder = '' }) {
+    // The client listens for an end of its connection once more with each operation that is underway.
+    EventEmitter.defaultMaxListeners = 64;
     const client = new Client();
     await client.connect({ host, port: Number(port), username, privateKey });
     const received = mkdtempSync(path.join(folder, 'received-'));

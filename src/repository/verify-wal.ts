@@ -1,5 +1,5 @@
 import { readClosingSum } from '../codec/openpgp/closing-sum.ts';
-import { Failure, unreachable } from '../domain/failure.ts';
+import { Failure, isFailure, unreachable } from '../domain/failure.ts';
 import { nextSegment, parseSegmentName, type SegmentSize, segmentName } from '../domain/segment.ts';
 import { historyFileName } from '../domain/timeline.ts';
 import type { VerifiedWal } from '../domain/verification.ts';
@@ -44,24 +44,62 @@ export async function verifyWal(work: StoredWork, how: WalVerification): Promise
   counted.needed = names.length;
   await mapBounded(names, FILES_AT_ONCE, signal, async (name) => {
     const file = parseWalFileName(name);
-    let where = walPrefix(repo.site, file);
+    let objects: readonly StoredWalObject[];
     try {
-      const object = only(name, await findWal(repo, file, signal), describeRepository(repo));
-      where = object.key;
-      counted.there += 1;
-      // Histories are signed and not encrypted.
-      const encrypted = object.form?.message === true && file.kind !== 'history';
-      if (encrypted && (how.storedOnly || !how.key)) {
-        if (await isStoredWhole(work, where)) counted.verified += 1;
-      } else if (await isContentWhole(work, object, identity.segmentSize)) {
-        counted.verified += 1;
-        counted.opened += 1;
-      }
+      objects = sameContent(name, await findWal(repo, file, signal), describeRepository(repo));
     } catch (error) {
-      findings.take(where, error);
+      findings.take(walPrefix(repo.site, file), error);
+      return;
     }
+    counted.there += 1;
+    const seen = await verifyForms(work, objects, how, identity.segmentSize);
+    if (seen.verified) counted.verified += 1;
+    if (seen.opened) counted.opened += 1;
   });
   return counted;
+}
+
+interface SeenFile {
+  readonly verified: boolean;
+  readonly opened: boolean;
+}
+
+/**
+ * The same content may lie there in several forms, since policies change: damage in any of them is a finding. One that no key here opens is
+ * verified by the sum of its stored bytes where another was opened.
+ */
+async function verifyForms(
+  work: StoredWork,
+  objects: readonly StoredWalObject[],
+  how: WalVerification,
+  segmentSize: SegmentSize,
+): Promise<SeenFile> {
+  const seen = { verified: false, opened: false };
+  const locked: { readonly key: string; readonly error: unknown }[] = [];
+  const bySum = async (key: string): Promise<void> => {
+    try {
+      if (await isStoredWhole(work, key)) seen.verified = true;
+    } catch (error) {
+      work.findings.take(key, error);
+    }
+  };
+  for (const object of objects) {
+    const { key, form, file } = object;
+    // Histories are signed and not encrypted.
+    const encrypted = form?.message === true && file.kind !== 'history';
+    try {
+      if (encrypted && (how.storedOnly || !how.key)) await bySum(key);
+      else if (await isContentWhole(work, object, segmentSize)) Object.assign(seen, { verified: true, opened: true });
+    } catch (error) {
+      if (isFailure(error, 'key.missing')) locked.push({ key, error });
+      else work.findings.take(key, error);
+    }
+  }
+  for (const { key, error } of locked) {
+    if (seen.opened) await bySum(key);
+    else work.findings.take(key, error);
+  }
+  return seen;
 }
 
 /** By the sum at its end; what is not, or cannot be said to be, becomes a finding. */
@@ -107,11 +145,11 @@ function neededFiles({ timeline, wal }: BackupMarker, size: SegmentSize): readon
   return names;
 }
 
-function only(name: string, objects: readonly StoredWalObject[], where: string): StoredWalObject {
+function sameContent(name: string, objects: readonly StoredWalObject[], where: string): readonly StoredWalObject[] {
   const [object] = objects;
   if (object === undefined) {
     throw new Failure('wal.missing', { message: `${name} is missing, which the backup needs to become consistent` });
   }
-  if (objects.every(({ sha256 }) => sha256 === object.sha256)) return object;
+  if (objects.every(({ sha256 }) => sha256 === object.sha256)) return objects;
   throw new Failure('wal.conflict', { message: `${where} holds two different contents of ${name}` });
 }

@@ -78,6 +78,11 @@ const found = ({ findings }: VerifiedBackup): readonly (readonly [string, string
 const sorted = (pairs: readonly (readonly string[])[]): readonly string[] =>
   pairs.map((pair) => pair.join(' ')).toSorted((a, b) => (a < b ? -1 : 1));
 
+const onlyKey = async (repo: SiteRepository): Promise<string> => {
+  const [object] = await findWal(repo, parseWalFileName(NEEDED), calm());
+  return object?.key ?? '';
+};
+
 const flip = (at: number) => (bytes: Buffer) => bytes.fill((bytes[at] ?? 0) ^ 1, at, at + 1);
 
 describe('a backup that is verified', () => {
@@ -284,6 +289,45 @@ describe('a backup that is verified', () => {
     const owner = await seenBy({ ...keys, owners: [ben], trusted: [host] });
     expect(await verify(owner, marker, { privateKey: true })).toMatchObject({ findings: [], wal: { opened: 1 } });
     expect((await verify(owner, marker, { privateKey: true, storedOnly: true })).findings).toHaveLength(1);
+  });
+
+  it('is verified in every form of its WAL, by the stored bytes where the key of another form is there', async () => {
+    const toAnna = await seenBy({ recipients: [anna], owners: [], signing: host });
+    const { marker } = await backUp(toAnna);
+    const key = await onlyKey(toAnna);
+    const bytes = await readFile(place.pathOf(key));
+    await rm(place.pathOf(key));
+    await storeText(await seenBy({ recipients: [ben], owners: [], signing: host }), NEEDED, SEGMENT);
+    const other = await onlyKey(toAnna);
+    expect(other).not.toBe(key);
+    await writeFile(place.pathOf(key), bytes);
+    const opens = (owner: TestKey) => seenBy({ recipients: [anna], owners: [owner], signing: host, trusted: [host] });
+    const wal = async (repo: SiteRepository, keys: boolean) => {
+      const findings = new VerifyFindings();
+      const work = { repo, marker, findings, signal: calm(), onBytes: () => undefined };
+      const counted = await verifyWal(work, { storedOnly: false, key: keys });
+      return { ...counted, found: findings.result().findings.map((each) => [each.kind, each.key, each.code]) };
+    };
+    const one = { needed: 1, there: 1, verified: 1, opened: 1, found: [] };
+    for (const owner of [anna, ben]) expect(await wal(await opens(owner), true)).toEqual(one);
+    expect(await wal(toAnna, false)).toEqual({ ...one, opened: 0 });
+    for (const [damaged, owner, locked, otherOwner] of [
+      [key, anna, other, ben],
+      [other, ben, key, anna],
+    ] as const) {
+      const whole = await readFile(place.pathOf(damaged));
+      await place.rewrite(damaged, (stored) => flip(stored.length >> 1)(stored));
+      const found = [['damaged', damaged, 'object.corrupt']];
+      expect(await wal(toAnna, false)).toEqual({ ...one, opened: 0, found });
+      expect(await wal(await opens(otherOwner), true)).toEqual({ ...one, found });
+      // Nothing that this owner could open is left.
+      const both = [...found, ['unverifiable', locked, 'key.missing']];
+      expect(await wal(await opens(owner), true)).toEqual({ ...one, verified: 0, opened: 0, found: both });
+      await writeFile(place.pathOf(damaged), whole);
+    }
+    // A stranger's key opens neither: both are named, whole as they may be.
+    const found = [key, other].toSorted().map((each) => ['unverifiable', each, 'key.missing']);
+    expect(await wal(await opens(host), true)).toEqual({ ...one, verified: 0, opened: 0, found });
   });
 
   it('that is removed meanwhile is not called damaged', async () => {
