@@ -3,7 +3,10 @@ import type { Clock } from '../../telemetry/effects.ts';
 import type { Gate } from './gate.ts';
 import { RetryAfter } from './retry-after.ts';
 
-/** Together 25 seconds of waiting at most, 13 on average: a service that restarts is waited for, one that is gone is not. */
+/**
+ * Together 12.7 to 25.4 seconds of waiting: a service that restarts within twelve is always waited for, one that is gone is not. Among some dozen
+ * requests under way when it stops, the unluckiest decides whether a backup fails: the lower bound counts, not the average.
+ */
 const TRIES = 8;
 const FIRST_DELAY_MILLISECONDS = 200;
 /** A server may ask for a longer wait than our own, up to this. */
@@ -25,7 +28,7 @@ interface Calls {
 
 /**
  * The one place that tries requests again. A request that failed for a passing reason (`store.unavailable`, `store.throttled`) is
- * repeated after a random part of a doubling time, so that many clients do not come back at the same moment. Requests of a driver
+ * repeated after half of a doubling time and a random part of the other half, so that many clients do not come back at the same moment. Requests of a driver
  * are repeatable: where only the answer was lost, the next try finds what it made.
  */
 export class Attempts {
@@ -73,7 +76,7 @@ export class Attempts {
     const longest = Math.min(LONGEST_DELAY_MILLISECONDS, FIRST_DELAY_MILLISECONDS * 2 ** (failures - 1));
     // Two random bytes: a millisecond's precision for delays of up to a minute.
     const [high = 0, low = 0] = random(2);
-    const own = (longest * (high * 256 + low)) / 65_536;
+    const own = (longest * (1 + (high * 256 + low) / 65_536)) / 2;
     const asked = error.cause instanceof RetryAfter ? error.cause.milliseconds : 0;
     await clock.sleep(Math.min(LONGEST_DELAY_MILLISECONDS, Math.max(own, asked)), signal);
   }

@@ -1,4 +1,4 @@
-import { Failure } from '../../domain/failure.ts';
+import { Failure, isFailure } from '../../domain/failure.ts';
 import { mapBounded } from '../bounded.ts';
 import { checkKey } from '../object-key.ts';
 import type { CallOptions, DeleteResult } from '../object-store.ts';
@@ -27,27 +27,43 @@ export async function deleteObjects(
   });
 }
 
-/** Tries again the request as a whole, and the keys that failed for a passing reason. */
+/**
+ * Tries again the request as a whole, and the keys that failed for a passing reason. A request that got no answer is repeated with half as many
+ * keys: what takes a server, or a proxy before it, too long at once may get through in parts, each of which has all its tries.
+ */
 async function deleteBatch(
   { driver, attempts }: RemoteParts,
   batch: readonly string[],
   signal: AbortSignal,
 ): Promise<Iterable<DeleteResult>> {
   const results = new Map<string, DeleteResult>();
-  let left = batch;
-  try {
-    await attempts.run(signal, async () => {
-      for (const result of await driver.deleteBatch(left, { signal })) results.set(result.key, result);
-      left = left.filter((key) => !isSettled(results.get(key)));
-      const [first] = left;
-      const failed = first === undefined ? undefined : results.get(first);
-      if (failed?.kind === 'failed') throw failed.error;
-      if (first !== undefined) throw unanswered({ driver }, first);
-    });
-  } catch (error) {
-    signal.throwIfAborted();
-    // Where the store answered about every key, the results say what happened.
-    if (batch.some((key) => !results.has(key))) throw error;
+  let size = batch.length;
+  for (let left = batch; left.length > 0; left = left.filter((key) => !results.has(key))) {
+    let part = left.slice(0, size);
+    try {
+      await attempts.run(signal, async () => {
+        try {
+          for (const result of await driver.deleteBatch(part, { signal })) results.set(result.key, result);
+        } catch (error) {
+          // Asked to slow down, more requests are the wrong answer.
+          if (isFailure(error, 'store.unavailable')) {
+            size = Math.ceil(part.length / 2);
+            for (const key of part.slice(size)) results.delete(key);
+            part = part.slice(0, size);
+          }
+          throw error;
+        }
+        part = part.filter((key) => !isSettled(results.get(key)));
+        const [first] = part;
+        const failed = first === undefined ? undefined : results.get(first);
+        if (failed?.kind === 'failed') throw failed.error;
+        if (first !== undefined) throw unanswered({ driver }, first);
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      // Where the store answered about every key, the results say what happened.
+      if (part.some((key) => !results.has(key))) throw error;
+    }
   }
   return results.values();
 }

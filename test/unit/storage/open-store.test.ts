@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,14 +12,13 @@ import type { StorageContext } from '../../../src/storage/storage-context.ts';
 import { systemClock } from '../../../src/telemetry/system-effects.ts';
 import { bodyOf, bytesOf, collect, NEVER, pattern } from '../../conformance/bodies.ts';
 import { createRecorder } from '../../support/recorder.ts';
-import { impatientRandom } from '../../support/remote-options.ts';
 
 const options = { signal: NEVER };
 const context: StorageContext = {
   secrets: createSecretResolver({}),
   environment: {},
   clock: systemClock,
-  random: impatientRandom,
+  random: randomBytes,
   reporter: createRecorder(),
 };
 

@@ -5,9 +5,10 @@ import type { ObjectBody } from '../../../../src/storage/object-store.ts';
 import { remoteStore } from '../../../../src/storage/remote/remote-store.ts';
 import { RetryAfter } from '../../../../src/storage/remote/retry-after.ts';
 import type { Clock } from '../../../../src/telemetry/effects.ts';
+import { systemClock } from '../../../../src/telemetry/system-effects.ts';
 import { bodyOf, bytesOf, collect, NEVER, pattern } from '../../../conformance/bodies.ts';
 import { type Fault, MemoryDriver, type MemoryDriverOptions, type Request } from '../../../support/memory-driver.ts';
-import { remoteOptions } from '../../../support/remote-options.ts';
+import { impatientClock, remoteOptions } from '../../../support/remote-options.ts';
 
 const options = { signal: NEVER };
 
@@ -33,22 +34,14 @@ async function* bytewise(body: Uint8Array): ObjectBody {
   for (let index = 0; index < body.length; index += 1) yield body.subarray(index, index + 1);
 }
 
-/** Time that passes only when told. */
+/** Time that passes only when told; no wait before a request takes any. */
 class SteppedClock implements Clock {
   #now = 1_000_000;
-  readonly #sleeping = new Set<() => void>();
   readonly #looking = new Set<() => void>();
+  readonly sleep = impatientClock.sleep;
 
   now(): ReturnType<Clock['now']> {
     return instant(this.#now);
-  }
-
-  async sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-    if (milliseconds === 0) return;
-    await new Promise<undefined>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      this.#sleeping.add(() => resolve(undefined));
-    });
   }
 
   every(_milliseconds: number, look: () => void): () => void {
@@ -59,8 +52,6 @@ class SteppedClock implements Clock {
   pass(milliseconds: number): void {
     this.#now += milliseconds;
     for (const look of this.#looking) look();
-    for (const wake of this.#sleeping) wake();
-    this.#sleeping.clear();
   }
 }
 
@@ -204,7 +195,7 @@ describe('retries', () => {
     expect(count('head')).toBe(1);
   });
 
-  test('wait for as long as the server asks, and a random share of a doubling time otherwise', async () => {
+  test('wait for as long as the server asks, and half of a doubling time and a random share of the other half otherwise', async () => {
     const waits: number[] = [];
     const driver = new MemoryDriver();
     const remote = remoteOptions();
@@ -228,12 +219,12 @@ describe('retries', () => {
       { ...remote, clock, random: (bytes) => new Uint8Array(bytes).fill(128) },
     );
     await store.head('a', options);
-    expect(waits.map(Math.round)).toEqual([100, 201, 5000, 60_000]);
+    expect(waits.map(Math.round)).toEqual([150, 300, 5000, 60_000]);
   });
 
   test('end when aborted while they wait', async () => {
     const { driver } = setup({ fault: scripted({ head: always('unavailable') }) });
-    const store = remoteStore(driver, { ...remoteOptions(), random: (bytes) => new Uint8Array(bytes).fill(255) });
+    const store = remoteStore(driver, { ...remoteOptions(), clock: systemClock });
     const abort = new AbortController();
     const looking = store.head('a', { signal: abort.signal });
     setTimeout(() => abort.abort(new Error('told to stop')), 10);
@@ -356,7 +347,8 @@ describe('deleteMany', () => {
     const keys = ['d', 'a', 'c', 'a', 'b', 'e', 'd', 'f', 'g'];
     for (const key of keys) await store.put(key, bodyOf('x'), options);
     expect(await store.deleteMany(keys, options)).toEqual(keys.map((key) => ({ key, kind: 'removed' })));
-    expect(count('deleteBatch')).toBe(5);
+    // Each that got no answer is repeated in two parts.
+    expect(count('deleteBatch')).toBe(7);
     expect(await collect(store.list('', options))).toEqual([]);
   });
 
@@ -386,6 +378,36 @@ describe('deleteMany', () => {
       ['never', 'soon'],
       ['never'],
     ]);
+  });
+
+  test('get through in parts where a server never ends a large request', async () => {
+    const { store, driver } = setup();
+    const keys = Array.from({ length: 90 }, (_, index) => `key-${index}`);
+    const sizes: number[] = [];
+    const deleteAll = driver.deleteBatch.bind(driver);
+    driver.deleteBatch = async (some, deleteOptions) => {
+      sizes.push(some.length);
+      // Some of its work is done, which nobody is told.
+      const answer = await deleteAll(some.slice(0, 20), deleteOptions);
+      if (some.length > 20) throw new Failure('store.unavailable', { message: 'the connection was lost' });
+      return answer;
+    };
+    for (const key of keys) await store.put(key, bodyOf('x'), options);
+    expect(await store.deleteMany(keys, options)).toEqual(keys.map((key) => ({ key, kind: 'removed' })));
+    expect(sizes).toEqual([90, 45, 23, 12, 12, 12, 12, 12, 12, 12, 6]);
+    expect(await collect(store.list('', options))).toEqual([]);
+  });
+
+  test('are asked for as before where a server asks to slow down', async () => {
+    const { store, driver } = setup();
+    const sizes: number[] = [];
+    driver.deleteBatch = async (some) => {
+      sizes.push(some.length);
+      if (sizes.length < 3) throw new Failure('store.throttled', { message: 'slow down' });
+      return some.map((key) => ({ key, kind: 'removed' }) as const);
+    };
+    await store.deleteMany(['a', 'b', 'c'], options);
+    expect(sizes).toEqual([3, 3, 3]);
   });
 
   test('a store that does not answer about a key, or at all, is an error', async () => {
