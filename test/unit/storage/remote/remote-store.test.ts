@@ -38,7 +38,10 @@ async function* bytewise(body: Uint8Array): ObjectBody {
 class SteppedClock implements Clock {
   #now = 1_000_000;
   readonly #looking = new Set<() => void>();
-  readonly sleep = impatientClock.sleep;
+
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return impatientClock.sleep(milliseconds, signal);
+  }
 
   now(): ReturnType<Clock['now']> {
     return instant(this.#now);
