@@ -28,7 +28,7 @@ export function createKeyNotes({ effects, secrets }: SiteContext): KeyNotes {
         .filter(({ keyIds }) => keyIds === undefined)
         .map(
           (set) =>
-            `whom ${describeWal(set)} in "${name}" are encrypted to could not be read: whether a retired key is needed is not known`,
+            `whom ${describeWal(set)} in "${name}" are encrypted to could not be read: whether a retired key is needed is not known; keep the private keys of all former recipients`,
         ),
     ];
   };

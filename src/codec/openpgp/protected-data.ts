@@ -142,7 +142,8 @@ export async function* decryptStream(
 
 /**
  * Node 24.21 looks whether a key of plain bytes is a key object by an error that it throws and catches, stack trace and all: 25 microseconds
- * and more, which is a tenth of what encrypting a chunk costs. A key object is known at once.
+ * in a loop that does nothing else, and more in a worker thread, where encrypted chunks went from 0.79 to 0.82 of the speed of others without it. A key
+ * object is known at once.
  */
 const cipherOf = (sessionKey: Uint8Array): Cipheriv => createCipheriv(CIPHER, createSecretKey(sessionKey), NO_IV);
 const decipherOf = (cipher: string, sessionKey: Uint8Array): Decipheriv =>

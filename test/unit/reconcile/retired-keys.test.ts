@@ -38,7 +38,7 @@ const WAL = [
 ];
 
 const UNKNOWN =
-  'whom 2 WAL files from 000000020000000000000029 to 00000002000000000000002A in "main" are encrypted to could not be read: whether a retired key is needed is not known';
+  'whom 2 WAL files from 000000020000000000000029 to 00000002000000000000002A in "main" are encrypted to could not be read: whether a retired key is needed is not known; keep the private keys of all former recipients';
 
 describe('notes on keys', () => {
   it('name so many backups that a status stays readable, and count the rest', async () => {
