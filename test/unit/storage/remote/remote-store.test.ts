@@ -7,28 +7,11 @@ import { RetryAfter } from '../../../../src/storage/remote/retry-after.ts';
 import type { Clock } from '../../../../src/telemetry/effects.ts';
 import { systemClock } from '../../../../src/telemetry/system-effects.ts';
 import { bodyOf, bytesOf, collect, NEVER, pattern } from '../../../conformance/bodies.ts';
-import { type Fault, MemoryDriver, type MemoryDriverOptions, type Request } from '../../../support/memory-driver.ts';
+import { MemoryDriver } from '../../../support/memory-driver.ts';
 import { impatientClock, remoteOptions } from '../../../support/remote-options.ts';
+import { always, scripted, setup } from '../../../support/scripted-store.ts';
 
 const options = { signal: NEVER };
-
-type Operation = Request['operation'];
-
-/** The faults of the first requests of each operation. */
-function scripted(
-  script: Partial<Record<Operation, readonly (Fault | undefined)[]>>,
-): (request: Request) => Fault | undefined {
-  const left = new Map(Object.entries(script).map(([operation, faults]) => [operation, [...faults]]));
-  return ({ operation }) => left.get(operation)?.shift();
-}
-
-function setup(driverOptions: MemoryDriverOptions = {}, limits?: Parameters<typeof remoteOptions>[0]) {
-  const driver = new MemoryDriver(driverOptions);
-  const remote = remoteOptions(limits);
-  const count = (operation: Operation): number =>
-    driver.requests.filter((request) => request.operation === operation).length;
-  return { driver, count, store: remoteStore(driver, remote), events: remote.reporter.events };
-}
 
 async function* bytewise(body: Uint8Array): ObjectBody {
   for (let index = 0; index < body.length; index += 1) yield body.subarray(index, index + 1);
@@ -57,8 +40,6 @@ class SteppedClock implements Clock {
     for (const look of this.#looking) look();
   }
 }
-
-const always = (fault: Fault): readonly Fault[] => Array.from({ length: 100 }, () => fault);
 
 describe('put', () => {
   test.each([0, 1, 1023, 1024])('%i bytes go in one request', async (size) => {
@@ -341,86 +322,6 @@ describe('list', () => {
       next: undefined,
     });
     expect((await collect(store.list('', options))).flat().map(({ key }) => key)).toEqual(['a']);
-  });
-});
-
-describe('deleteMany', () => {
-  test('in batches, with duplicates, in the order of the keys', async () => {
-    const { store, count } = setup({ deleteBatch: 3, fault: scripted({ deleteBatch: ['unavailable', 'lost'] }) });
-    const keys = ['d', 'a', 'c', 'a', 'b', 'e', 'd', 'f', 'g'];
-    for (const key of keys) await store.put(key, bodyOf('x'), options);
-    expect(await store.deleteMany(keys, options)).toEqual(keys.map((key) => ({ key, kind: 'removed' })));
-    // Each that got no answer is repeated in two parts.
-    expect(count('deleteBatch')).toBe(7);
-    expect(await collect(store.list('', options))).toEqual([]);
-  });
-
-  test('keys that failed for a passing reason are tried again, others are not', async () => {
-    const { store, driver } = setup();
-    const asked: (readonly string[])[] = [];
-    driver.deleteBatch = async (keys) => {
-      asked.push(keys);
-      return keys.map((key) => {
-        if (key === 'locked') return { key, kind: 'retained', until: 5 };
-        if (key === 'denied') return { key, kind: 'failed', error: new Failure('store.denied', { message: 'no' }) };
-        const passing = new Failure('store.unavailable', { message: 'internal error' });
-        if (key === 'never' || asked.length < 3) return { key, kind: 'failed', error: passing };
-        return { key, kind: 'removed' };
-      });
-    };
-    const results = await store.deleteMany(['locked', 'denied', 'never', 'soon'], options);
-    expect(results.map(({ key, kind }) => [key, kind])).toEqual([
-      ['locked', 'retained'],
-      ['denied', 'failed'],
-      ['never', 'failed'],
-      ['soon', 'removed'],
-    ]);
-    expect(asked.slice(0, 4)).toEqual([
-      ['locked', 'denied', 'never', 'soon'],
-      ['never', 'soon'],
-      ['never', 'soon'],
-      ['never'],
-    ]);
-  });
-
-  test('get through in parts where a server never ends a large request', async () => {
-    const { store, driver } = setup();
-    const keys = Array.from({ length: 90 }, (_, index) => `key-${index}`);
-    const sizes: number[] = [];
-    const deleteAll = driver.deleteBatch.bind(driver);
-    driver.deleteBatch = async (some, deleteOptions) => {
-      sizes.push(some.length);
-      // Some of its work is done, which nobody is told.
-      const answer = await deleteAll(some.slice(0, 20), deleteOptions);
-      if (some.length > 20) throw new Failure('store.unavailable', { message: 'the connection was lost' });
-      return answer;
-    };
-    for (const key of keys) await store.put(key, bodyOf('x'), options);
-    expect(await store.deleteMany(keys, options)).toEqual(keys.map((key) => ({ key, kind: 'removed' })));
-    expect(sizes).toEqual([90, 45, 23, 12, 12, 12, 12, 12, 12, 12, 6]);
-    expect(await collect(store.list('', options))).toEqual([]);
-  });
-
-  test('are asked for as before where a server asks to slow down', async () => {
-    const { store, driver } = setup();
-    const sizes: number[] = [];
-    driver.deleteBatch = async (some) => {
-      sizes.push(some.length);
-      if (sizes.length < 3) throw new Failure('store.throttled', { message: 'slow down' });
-      return some.map((key) => ({ key, kind: 'removed' }) as const);
-    };
-    await store.deleteMany(['a', 'b', 'c'], options);
-    expect(sizes).toEqual([3, 3, 3]);
-  });
-
-  test('a store that does not answer about a key, or at all, is an error', async () => {
-    const { store, driver } = setup();
-    driver.deleteBatch = async (keys) => keys.slice(1).map((key) => ({ key, kind: 'removed' }) as const);
-    await expect(store.deleteMany(['a', 'b'], options)).rejects.toMatchObject({ code: 'store.unavailable' });
-    driver.deleteBatch = async () => {
-      throw new Failure('store.absent', { message: 'no bucket' });
-    };
-    await expect(store.deleteMany(['a', 'b'], options)).rejects.toMatchObject({ code: 'store.absent' });
   });
 });
 
